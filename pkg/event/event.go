@@ -1,0 +1,41 @@
+// Package event is the domain of EventPulse: what an event is, when it is
+// valid, how it travels (JSON in, stream fields, out again) and how things
+// fail. Ingestion and consumers share it; it imports nothing else of ours.
+package event
+
+import (
+	"time"
+
+	"github.com/google/uuid"
+)
+
+// MaxNameLength is the longest Type or Source, in Unicode code points: the
+// width of the varchar columns that hold them.
+const MaxNameLength = 255
+
+// Event is one thing that happened, valid by construction: [Parse],
+// [ParseBatch] and [FromFields] are the only ways in.
+type Event struct {
+	// ID is the identity under which the event is stored once. The
+	// producer's own, or a UUIDv7 minted on arrival.
+	ID uuid.UUID
+	// Type and Source name what happened and where, 1 to MaxNameLength
+	// code points each.
+	Type, Source string
+	// Timestamp is the instant the producer gave, in UTC, cut to the
+	// microsecond that PostgreSQL keeps.
+	Timestamp time.Time
+	// Payload and Metadata are the producer's own JSON text of one object
+	// each, never empty: an absent one is "{}".
+	Payload, Metadata string
+}
+
+// Delivery is one stream entry as handed to a consumer: undecoded, because an
+// entry that cannot be read as an event must still be acknowledged or buried.
+type Delivery struct {
+	// EntryID is the stream entry's id, "milliseconds-sequence".
+	EntryID string
+	// Fields are the entry's field names and values, alternating, as Redis
+	// keeps them. They are empty when the entry was deleted while pending.
+	Fields []string
+}
