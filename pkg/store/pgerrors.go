@@ -1,0 +1,121 @@
+package store
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+
+	"github.com/uptrace/bun/driver/pgdriver"
+
+	"github.com/eventpulse/eventpulse/pkg/event"
+)
+
+// The SQLSTATEs that more than this table needs by name.
+const (
+	stateBadCharacter = "22021"
+	stateReadOnly     = "25006"
+	stateLimit        = "54000"
+)
+
+// refusals names the conditions under which PostgreSQL refuses content, for
+// people: its own messages quote what they refuse. They are not complete,
+// their classes decide.
+var refusals = map[string]string{
+	"22":              "the value is not acceptable",
+	"22001":           "a string is too long",
+	"22003":           "a number is out of range",
+	"22007":           "a timestamp is malformed",
+	"22008":           "a timestamp is out of range",
+	stateBadCharacter: "a character is not acceptable",
+	"22023":           "a value is not acceptable",
+	"22030":           "a JSON object repeats a key",
+	"22032":           "JSON is malformed",
+	"22P02":           "a value is malformed",
+	"22P05":           "a character cannot be stored",
+	"23":              "a constraint is violated",
+	"23502":           "a value is missing",
+	"23503":           "a foreign key is violated",
+	"23505":           "a unique key is violated",
+	"23514":           "a check constraint is violated",
+	"54":              "a limit of the database is exceeded",
+	"54001":           "the nesting is too deep",
+}
+
+// waits says what to do about conditions that will not go away by themselves.
+var waits = map[string]string{
+	"08":    "the connection failed",
+	"28":    "the database refuses the login",
+	"3D":    "the database does not exist",
+	"40":    "the transaction was rolled back",
+	"42501": "permission denied: the role needs INSERT and SELECT on the table events, and its owner's rights to migrate",
+	"42P01": "a table is missing: run eventpulse migrate up",
+	"42703": "a column is missing: run eventpulse migrate up",
+	"25006": "the database is read-only",
+	"53":    "the database is out of resources",
+	"53100": "the database's disk is full",
+	"53300": "the database has too many connections",
+	"55":    "a lock is held or the database is not ready",
+	"57":    "the database ended the statement or is shutting down",
+	"57014": "the statement took too long",
+	"57P03": "the database is starting up",
+	"58":    "the database's system fails",
+}
+
+// classify implements backend.
+//
+// Classes 22 and 23 are about content. So is 54: what is too big or too deep
+// for jsonb is so for ever, and a batch that is too big is divided like one
+// that holds such a row. All else, known or not, is worth waiting for: an
+// outage must never spend an event's chances.
+func (p *postgres) classify(operation string, err error) *event.Error {
+	if e, ok := errors.AsType[*event.Error](err); ok {
+		return e
+	}
+	if e, ok := errors.AsType[pgdriver.Error](err); ok {
+		return classifyState(operation, e, err)
+	}
+	if errors.Is(err, bufio.ErrBufferFull) {
+		// The driver cannot read an error message longer than its buffer,
+		// and nothing makes one that long but a quotation of content.
+		return refused("22", operation+": PostgreSQL refuses it, with a message too long to read")
+	}
+	return unavailable(operation, "", ended(err), err)
+}
+
+func classifyState(operation string, e pgdriver.Error, err error) *event.Error {
+	code := e.Field('C')
+	switch class(code) {
+	case "22", "23", "54":
+		detail := fmt.Sprintf("%s: PostgreSQL refuses it: %s (SQLSTATE %s)", operation, condition(refusals, code), code)
+		// Names in the schema are not content.
+		for _, named := range []struct {
+			field byte
+			what  string
+		}{{'c', "column"}, {'n', "constraint"}} {
+			if name := e.Field(named.field); name != "" {
+				detail += fmt.Sprintf(", %s %q", named.what, name)
+			}
+		}
+		return refused(code, detail)
+	case "08", "25", "28", "3D", "40", "53", "55", "57", "58":
+		return unavailable(operation, code, condition(waits, code), err)
+	default:
+		// A message of a class nobody thought of may quote anything.
+		advice := condition(waits, code)
+		if advice == "" {
+			advice = "PostgreSQL fails"
+		}
+		return unavailable(operation, code, fmt.Sprintf("%s (SQLSTATE %s)", advice, code), nil)
+	}
+}
+
+// condition looks up a SQLSTATE, then its class.
+func condition(names map[string]string, code string) string {
+	if name, ok := names[code]; ok {
+		return name
+	}
+	return names[class(code)]
+}
+
+// class returns the first two characters of a SQLSTATE.
+func class(code string) string { return code[:min(2, len(code))] }

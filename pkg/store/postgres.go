@@ -1,0 +1,142 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io/fs"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/uptrace/bun"
+	"github.com/uptrace/bun/dialect/pgdialect"
+
+	"github.com/eventpulse/eventpulse/migrations"
+	"github.com/eventpulse/eventpulse/pkg/event"
+)
+
+type postgres struct {
+	endpoint endpoint
+	cfg      Config
+}
+
+var _ backend = (*postgres)(nil)
+
+func openPostgres(cfg Config) (*bun.DB, backend, error) {
+	e, err := parsePostgresURL(cfg.URL)
+	if err != nil {
+		return nil, nil, err
+	}
+	p := &postgres{endpoint: e, cfg: cfg}
+	limits := sessionLimits{statement: cfg.StatementTimeout, lock: cfg.LockTimeout}
+	return p.pool(cfg.MaxConnections, limits), p, nil
+}
+
+func (p *postgres) pool(connections int, limits sessionLimits) *bun.DB {
+	db := sql.OpenDB(newPgConnector(p.endpoint, p.cfg.ConnectTimeout, limits))
+	db.SetMaxOpenConns(connections)
+	db.SetMaxIdleConns(connections)
+	db.SetConnMaxIdleTime(maxIdleTime)
+	db.SetConnMaxLifetime(maxLifetime)
+	return bun.NewDB(db, pgdialect.New())
+}
+
+// insertEvents is one statement and so one transaction. The arrays are typed
+// constants: each value is read once, by the type it ends up as.
+const insertEvents = `INSERT INTO events (event_id, event_type, source, "timestamp", payload, metadata) ` +
+	`SELECT * FROM unnest(?::uuid[], ?::text[], ?::text[], ?::timestamptz[], ?::jsonb[], ?::jsonb[]) ` +
+	`ON CONFLICT (event_id) DO NOTHING RETURNING event_id`
+
+func (p *postgres) insert(ctx context.Context, db *bun.DB, rows []row) (stored []uuid.UUID, err error) {
+	result, err := db.QueryContext(ctx, insertEvents, columns(rows)...)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, result.Close()) }()
+	stored = make([]uuid.UUID, 0, len(rows))
+	var text sql.RawBytes
+	for result.Next() {
+		if err := result.Scan(&text); err != nil {
+			return nil, err
+		}
+		id, err := uuid.ParseBytes(text)
+		if err != nil {
+			return nil, fmt.Errorf("returned event_id: %w", err)
+		}
+		stored = append(stored, id)
+	}
+	// The rows come before the commit, the end of them after it: only Err
+	// tells that it is done.
+	return stored, result.Err()
+}
+
+// selectEvent asks for instants as numbers, which need no format for years
+// that have none.
+const selectEvent = `SELECT event_type, source, (extract(epoch FROM "timestamp") * 1000000)::bigint, ` +
+	`payload::text, metadata::text, (extract(epoch FROM created_at) * 1000000)::bigint ` +
+	`FROM events WHERE event_id = ?`
+
+func (p *postgres) get(ctx context.Context, db *bun.DB, id uuid.UUID) (event.Event, time.Time, error) {
+	e := event.Event{ID: id}
+	var timestamp, created int64
+	err := db.QueryRowContext(ctx, selectEvent, id.String()).
+		Scan(&e.Type, &e.Source, &timestamp, &e.Payload, &e.Metadata, &created)
+	e.Timestamp = time.UnixMicro(timestamp).UTC()
+	return e, time.UnixMicro(created).UTC(), err
+}
+
+func (p *postgres) migrations() (fs.FS, error) { return migrations.Postgres() }
+
+func (p *postgres) hasTable(ctx context.Context, db *bun.DB, table string) (bool, error) {
+	var exists bool
+	err := db.QueryRowContext(ctx, "SELECT to_regclass(?) IS NOT NULL", table).Scan(&exists)
+	return exists, err
+}
+
+// migrationLock is the advisory lock under which the schema of a database is
+// changed. The number means nothing and must never change.
+const (
+	migrationLock     = 0x6576656e7470756c // "eventpul"
+	migrationLockPoll = 100 * time.Millisecond
+)
+
+// migrating takes a lock that belongs to a session of its own: it goes with
+// the connection, however the process ends. There is no time limit on a
+// statement, an index takes what it takes; the one on locks stays, because
+// whoever waits for a table's lock makes everybody else wait behind.
+func (p *postgres) migrating(ctx context.Context) (*bun.DB, func() error, error) {
+	db := p.pool(2, sessionLimits{lock: p.cfg.LockTimeout})
+	db.SetConnMaxIdleTime(0)
+	db.SetConnMaxLifetime(0)
+	lock, err := db.Conn(ctx)
+	if err != nil {
+		return nil, nil, errors.Join(err, db.Close())
+	}
+	closeAll := func() error { return errors.Join(lock.Close(), db.Close()) }
+	if err := waitForLock(ctx, lock); err != nil {
+		return nil, nil, errors.Join(err, closeAll())
+	}
+	return db, closeAll, nil
+}
+
+// waitForLock tries again and again instead of queueing: a session that waits
+// inside a statement would hold up CREATE INDEX CONCURRENTLY by another.
+func waitForLock(ctx context.Context, conn bun.Conn) error {
+	tick := time.NewTicker(migrationLockPoll)
+	defer tick.Stop()
+	for {
+		var locked bool
+		if err := conn.QueryRowContext(ctx, "SELECT pg_try_advisory_lock(?)", int64(migrationLock)).Scan(&locked); err != nil {
+			return err
+		}
+		if locked {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("another process is migrating this database: %w", ctx.Err())
+		case <-tick.C:
+		}
+	}
+}

@@ -1,0 +1,104 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"io/fs"
+	"log/slog"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/uptrace/bun"
+
+	"github.com/eventpulse/eventpulse/pkg/event"
+)
+
+const (
+	maxIdleTime = 5 * time.Minute
+	// maxLifetime lets connections follow a database that moved to another
+	// address behind the same name.
+	maxLifetime = 30 * time.Minute
+)
+
+// Store keeps events in a database. It is safe for concurrent use.
+type Store struct {
+	db      *bun.DB
+	backend backend
+	log     *slog.Logger
+	metrics *metrics
+}
+
+// backend is what differs between the databases.
+type backend interface {
+	// insert stores the rows in one statement and returns the ids of those
+	// that were not there yet, in any order, once they are durable.
+	insert(ctx context.Context, db *bun.DB, rows []row) ([]uuid.UUID, error)
+	// get reads one event back; sql.ErrNoRows when there is none.
+	get(ctx context.Context, db *bun.DB, id uuid.UUID) (event.Event, time.Time, error)
+	// classify says what an error means and who must act on it.
+	classify(operation string, err error) *event.Error
+	// migrations returns the SQL of the schema.
+	migrations() (fs.FS, error)
+	// migrating opens what migrations run on, alone among all processes for
+	// as long as it is open, and a function that closes it.
+	migrating(ctx context.Context) (*bun.DB, func() error, error)
+	// hasTable reports whether a table exists, without creating anything.
+	hasTable(ctx context.Context, db *bun.DB, table string) (bool, error)
+}
+
+// Open prepares a store. It does not dial: a database that is away shows when
+// the store is used. Metrics go to reg, which may be nil.
+func Open(cfg Config, log *slog.Logger, reg prometheus.Registerer) (*Store, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	s := &Store{log: log}
+	var err error
+	if path, ok := sqlitePath(cfg.URL); ok {
+		s.db, s.backend, err = openSQLite(path, cfg)
+	} else {
+		s.db, s.backend, err = openPostgres(cfg)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if s.metrics, err = newMetrics(reg, s.db.DB); err != nil {
+		return nil, errors.Join(err, s.db.Close())
+	}
+	return s, nil
+}
+
+// Ping asks the database for a sign of life; the error is of KindUnavailable.
+func (s *Store) Ping(ctx context.Context) error {
+	if err := s.db.PingContext(ctx); err != nil {
+		return s.backend.classify("ping the database", err)
+	}
+	return nil
+}
+
+// Get reads one event back, and when it was stored. The error is of
+// KindInvalid when there is no such event. It exists to check what was stored.
+func (s *Store) Get(ctx context.Context, id uuid.UUID) (event.Event, time.Time, error) {
+	e, createdAt, err := s.backend.get(ctx, s.db, id)
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		return event.Event{}, time.Time{}, &event.Error{Kind: event.KindInvalid, Detail: "no event has this id", Err: err}
+	case err != nil:
+		return event.Event{}, time.Time{}, s.backend.classify("read an event", err)
+	}
+	return e, createdAt, nil
+}
+
+// Count returns how many events are stored. It reads the whole table.
+func (s *Store) Count(ctx context.Context) (int64, error) {
+	var n int64
+	if err := s.db.QueryRowContext(ctx, "SELECT count(*) FROM events").Scan(&n); err != nil {
+		return 0, s.backend.classify("count events", err)
+	}
+	return n, nil
+}
+
+// Close closes the connections, after the statements that are running on them.
+func (s *Store) Close() error { return s.db.Close() }
