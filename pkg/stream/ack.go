@@ -1,0 +1,42 @@
+package stream
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/redis/rueidis"
+)
+
+// ackChunk is the most entries that one command names, which bounds how long
+// Redis works on it without serving anybody else.
+const ackChunk = 1000
+
+// Ack tells the group that entries are dealt with, and returns how many of
+// them were still pending. Fewer than were given is no error: the group may
+// have been lost, or somebody else has acknowledged them. After an error some
+// may be acknowledged; doing it again is harmless.
+func (c *Client) Ack(ctx context.Context, entryIDs []string) (int64, error) {
+	if len(entryIDs) == 0 {
+		return 0, nil
+	}
+	var cmds []rueidis.Completed
+	for ids := range slices.Chunk(entryIDs, ackChunk) {
+		cmds = append(cmds, c.redis.B().Xack().Key(c.cfg.Key).Group(c.cfg.Group).Id(ids...).Build())
+	}
+	replies, err := c.call(ctx, c.redisCfg.Timeout, false, cmds...)
+	var acked int64
+	for _, reply := range replies {
+		n, replyErr := reply.AsInt64()
+		acked += n
+		if err == nil {
+			err = replyErr
+		}
+	}
+	c.metrics.acked.Add(float64(acked))
+	if err != nil {
+		return acked, c.unavailable(fmt.Sprintf("acknowledge %d entries of %s", len(entryIDs), c.cfg.Key), err)
+	}
+	c.metrics.ackedMissing.Add(float64(int64(len(entryIDs)) - acked))
+	return acked, nil
+}

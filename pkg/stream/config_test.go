@@ -1,0 +1,108 @@
+package stream
+
+import (
+	"log/slog"
+	"path/filepath"
+	"testing"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/redis/rueidis"
+	"github.com/stretchr/testify/require"
+
+	"github.com/eventpulse/eventpulse/test/servers"
+)
+
+func TestDefaultsAreValid(t *testing.T) {
+	require.NoError(t, DefaultConfig().Validate())
+	require.NoError(t, DefaultRedisConfig().Validate())
+}
+
+func TestConfigNamesWhatIsWrong(t *testing.T) {
+	err := Config{Key: "a}b", GroupStart: "yesterday", PublishTimeout: -1}.Validate()
+	for _, key := range []string{"key", "group", "group_start", "publish_timeout", "queue_events", "queue_bytes"} {
+		require.ErrorContains(t, err, "stream."+key+" ")
+	}
+	err = RedisConfig{}.Validate()
+	for _, key := range []string{"url", "dial_timeout", "timeout"} {
+		require.ErrorContains(t, err, "redis."+key)
+	}
+	require.ErrorContains(t, Config{}.Validate(), "stream.key is empty")
+}
+
+func TestURLErrorsKeepThePassword(t *testing.T) {
+	for _, url := range []string{
+		"", "hunter2", "http://:hunter2@host", "redis://:hunter2/x@host:6379/0", "redis://:hunter2%zz@host",
+		"redis://:1/hunter2@host:6379/0", "redis://:hunter2@host:6379/hunter2", "redis://:hunter2@host:6379/0/hunter2",
+		"redis://:hunter2@host:port", "hunter2://host", "redis://:hunter2@host?dial_timeout=hunter2",
+		"redis://:hunter2@host?addr=hunter2", "redis://:hunter2@host?master_set=hunter2", "redis:hunter2", "redis://", "unix://",
+		"rediss://:hunter2@host?skip_verify=hunter2", "redis://:hunter2@host?db=hunter2", "://hunter2", "redis://hunter2 :x@host",
+	} {
+		cfg := DefaultRedisConfig()
+		cfg.URL = url
+		err := cfg.Validate()
+		require.ErrorContains(t, err, "redis.url", url)
+		require.NotContains(t, err.Error(), "hunter2", url)
+		_, err = New(cfg, DefaultConfig(), slog.New(slog.DiscardHandler), nil)
+		require.ErrorContains(t, err, "redis.url", url)
+		require.NotContains(t, err.Error(), "hunter2", url)
+	}
+}
+
+func TestURLSchemes(t *testing.T) {
+	opt, err := parseURL("rediss://user:p%40ss@host:7000/3")
+	require.NoError(t, err)
+	require.Equal(t, []string{"host:7000"}, opt.InitAddress)
+	require.NotNil(t, opt.TLSConfig)
+	require.Equal(t, "host", opt.TLSConfig.ServerName)
+	require.False(t, opt.TLSConfig.InsecureSkipVerify)
+	require.Equal(t, "user p@ss 3", opt.Username+" "+opt.Password+" "+string(rune('0'+opt.SelectDB)))
+}
+
+func TestUnixSocketAndPassword(t *testing.T) {
+	socket := filepath.Join(t.TempDir(), "redis.sock")
+	server := servers.Redis(t, "--unixsocket", socket, "--requirepass", "hunter2")
+	ctx := testContext(t)
+	c := newClient(t, "unix://:hunter2@"+socket)
+	require.NoError(t, c.Ping(ctx))
+	require.NoError(t, c.Publish(ctx, sample(0, 1)))
+	for _, url := range []string{server.URL(), "redis://:wrong-hunter3@" + server.Addr()} {
+		c := newClient(t, url)
+		err := c.Publish(ctx, sample(0, 1))
+		refused(t, err, "auth")
+		require.NotContains(t, err.Error(), "hunter")
+	}
+}
+
+// The dead letters are in the slot of the stream, whatever it is called.
+func TestDeadLetterKey(t *testing.T) {
+	for key, want := range map[string]string{
+		"events_stream": "{events_stream}:dlq", "{a}:events": "{a}:events:dlq", "x{a}y}": "x{a}y}:dlq",
+	} {
+		got, err := deadLetterKey(key)
+		require.NoError(t, err)
+		require.Equal(t, want, got)
+		require.Equal(t, slot(key), slot(got))
+	}
+	for _, key := range []string{"a}b", "{}a", "a{b", "}a{"} {
+		_, err := deadLetterKey(key)
+		require.Error(t, err, key)
+	}
+}
+
+func slot(key string) uint16 {
+	cmd := rueidis.Completed{}.SetSlot(key)
+	return cmd.Slot()
+}
+
+func TestClientsShareARegistry(t *testing.T) {
+	reg := prometheus.NewRegistry()
+	for range 2 {
+		c, err := New(DefaultRedisConfig(), DefaultConfig(), slog.New(slog.DiscardHandler), reg)
+		require.NoError(t, err)
+		c.Close()
+	}
+	bad := prometheus.NewRegistry()
+	bad.MustRegister(prometheus.NewGauge(prometheus.GaugeOpts{Name: "eventpulse_stream_published_events_total"}))
+	_, err := New(DefaultRedisConfig(), DefaultConfig(), slog.New(slog.DiscardHandler), bad)
+	require.Error(t, err)
+}

@@ -1,0 +1,53 @@
+package stream
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/alicebob/miniredis/v2"
+	"github.com/stretchr/testify/require"
+)
+
+// The one-command mode runs on this.
+func TestOnMiniredis(t *testing.T) {
+	server := miniredis.RunT(t)
+	c := newClient(t, "redis://"+server.Addr())
+	ctx := testContext(t)
+	require.NoError(t, c.Ping(ctx))
+	require.NoError(t, c.EnsureGroup(ctx))
+	require.NoError(t, c.EnsureGroup(ctx))
+	events := sample(0, 30)
+	require.NoError(t, c.Publish(ctx, events))
+	got, err := c.Read(ctx, "a", 100, time.Second)
+	require.NoError(t, err)
+	require.Equal(t, ids(events), deliveredIDs(got))
+	none, err := c.Read(ctx, "a", 100, 10*time.Millisecond)
+	require.NoError(t, err)
+	require.Nil(t, none)
+	page, err := c.Pending(ctx, "a", got[9].EntryID, 5)
+	require.NoError(t, err)
+	require.Equal(t, entryIDs(got[10:15]), entryIDs(page))
+	s, err := c.Stats(ctx)
+	require.NoError(t, err)
+	require.EqualValues(t, 30, s.Length)
+	require.EqualValues(t, 30, s.Pending)
+	require.Zero(t, s.Backlog)
+	require.Equal(t, got[0].EntryID, s.OldestPending)
+	n, err := c.Ack(ctx, entryIDs(got))
+	require.NoError(t, err)
+	require.EqualValues(t, 30, n)
+
+	reading, cancel := context.WithCancel(ctx)
+	done := make(chan error, 1)
+	go func() { _, err := c.Read(reading, "a", 1, 30*time.Second); done <- err }()
+	cancel()
+	refused(t, <-done, reasonCanceled)
+
+	server.FlushAll()
+	require.NoError(t, c.Publish(ctx, sample(0, 1)))
+	require.NoError(t, c.EnsureGroup(ctx))
+	got, err = c.Read(ctx, "a", 1, time.Second)
+	require.NoError(t, err)
+	require.Len(t, got, 1)
+}
