@@ -298,8 +298,9 @@ func TestABatchTooLargeForAStatementIsDivided(t *testing.T) {
 	each(t, func(t *testing.T, url string) {
 		s := migrated(t, url)
 		events := newEvents(t, 3)
+		big := `{"a":"` + strings.Repeat("x", 100<<20) + `"}`
 		for i := range events {
-			events[i].Payload = `{"a":"` + strings.Repeat("x", 100<<20) + `"}`
+			events[i].Payload = big
 		}
 		_, err := s.Insert(t.Context(), events)
 		e := requireKind(t, event.KindRefused, err)

@@ -5,6 +5,7 @@ import (
 	"database/sql/driver"
 	"errors"
 	"io"
+	"time"
 
 	"github.com/uptrace/bun/driver/pgdriver"
 )
@@ -33,16 +34,27 @@ var (
 func (c *pgConn) watch(ctx context.Context) func(error) error {
 	stop := context.AfterFunc(ctx, func() { _ = c.Close() })
 	return func(err error) error {
-		if !stop() {
-			// The connection is gone even if the answer made it just in
-			// time; database/sql finds out when it is used next.
-			if err != nil && err != io.EOF {
-				return errors.Join(ctx.Err(), err)
-			}
+		// Where the context ended just after the answer came, the answer
+		// counts and database/sql finds the connection closed next time.
+		stop()
+		if err == nil || err == io.EOF {
 			return err
 		}
-		return c.check(err)
+		return withCause(ctx, c.check(err))
 	}
+}
+
+// withCause adds to err that its context has ended. A socket's deadline, taken
+// from the context's, can pass a moment before the context knows of it.
+func withCause(ctx context.Context, err error) error {
+	cause := ctx.Err()
+	if deadline, ok := ctx.Deadline(); ok && cause == nil && !time.Now().Before(deadline) {
+		cause = context.DeadlineExceeded
+	}
+	if cause == nil || errors.Is(err, cause) {
+		return err
+	}
+	return errors.Join(cause, err)
 }
 
 // check gives up a session on a server that has become read-only: after a

@@ -91,10 +91,7 @@ func (c *pgConnector) Connect(ctx context.Context) (driver.Conn, error) {
 		if dialled.Conn != nil {
 			_ = dialled.Close()
 		}
-		if cause := ctx.Err(); cause != nil && !errors.Is(err, cause) {
-			err = errors.Join(cause, err)
-		}
-		return nil, fmt.Errorf("connect to %s: %w", c.endpoint.address, err)
+		return nil, fmt.Errorf("connect to %s: %w", c.endpoint.address, withCause(ctx, err))
 	}
 	return conn, nil
 }

@@ -80,6 +80,9 @@ func parsePostgresURL(text string) (endpoint, error) {
 	if host == "" {
 		host = "localhost"
 	}
+	if strings.Contains(host, ",") {
+		return e, errors.New("database.url: more than one host is not supported")
+	}
 	if port == "" {
 		port = defaultPort
 	}

@@ -1,0 +1,83 @@
+package store_test
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+
+	"github.com/eventpulse/eventpulse/pkg/event"
+	"github.com/eventpulse/eventpulse/test/servers"
+)
+
+// FuzzStoredEqualsSent checks the promise that spans the rooms: whatever
+// event.Parse accepts, PostgreSQL stores and gives back equal, after the
+// stream as before it.
+func FuzzStoredEqualsSent(f *testing.F) {
+	const around = `{"event_type":"t","source":"s","timestamp":"2026-03-01T12:30:00.123456789+05:30","payload":`
+	for _, object := range hardObjects() {
+		if len(object) < 4096 {
+			f.Add(around + object + `}`)
+		}
+	}
+	for _, timestamp := range []string{
+		"0001-01-01T00:00:00+23:59", "0000-01-01T00:00:00Z", "0000-02-29T00:00:00Z", "9999-12-31T23:59:59.999999999-23:59",
+		"2016-12-31T23:59:60Z", "2016-12-31t23:59:59z", "2026-03-01T24:00:00Z", "2026-02-29T00:00:00Z", "2024-02-29T23:59:59.5-00:00",
+	} {
+		f.Add(strings.Replace(around, "2026-03-01T12:30:00.123456789+05:30", timestamp, 1) + `{}}`)
+	}
+	f.Add(`{"event_id":"00000000-0000-0000-0000-000000000000","event_type":"?0\\'","source":"\ud83d\ude00'","timestamp":"2026-03-01T12:30:00Z","metadata":{"a":1.50e-3}}`)
+	f.Add(around + `{"a":0e1000,"b":-0.0e-1000,"c":1e1000,"d":1E-1000}}`)
+
+	s := migrated(f, servers.Database(f))
+	limits := event.DefaultLimits()
+	f.Fuzz(func(t *testing.T, body string) {
+		sent, err := event.Parse(body, limits)
+		if err != nil {
+			return
+		}
+		requireReadRight(t, body, sent)
+		travelled, err := event.FromFields(sent.AppendFields(nil))
+		require.NoError(t, err)
+		require.Equal(t, sent, travelled, "what goes onto the stream comes off it")
+
+		sent.ID = uuid.New() // mutations keep the id of what they were made from
+		duplicates, err := s.Insert(t.Context(), []event.Event{sent})
+		require.NoError(t, err)
+		require.Empty(t, duplicates)
+		stored, _, err := s.Get(t.Context(), sent.ID)
+		require.NoError(t, err)
+		requireSame(t, sent, stored)
+	})
+}
+
+// requireReadRight reads the body a second time, by other means.
+func requireReadRight(t *testing.T, body string, e event.Event) {
+	t.Helper()
+	var members map[string]json.RawMessage
+	require.NoError(t, json.Unmarshal([]byte(body), &members))
+	text := func(name string) (s string) {
+		require.NoError(t, json.Unmarshal(members[name], &s))
+		return s
+	}
+	require.Equal(t, text("event_type"), e.Type)
+	require.Equal(t, text("source"), e.Source)
+	if at, err := time.Parse(time.RFC3339Nano, text("timestamp")); err == nil {
+		require.Equal(t, at.UTC().Truncate(time.Microsecond), e.Timestamp)
+	}
+	for name, got := range map[string]string{"payload": e.Payload, "metadata": e.Metadata} {
+		want := "{}"
+		if raw, ok := members[name]; ok {
+			want = string(raw)
+		}
+		requireSameJSON(t, want, got)
+	}
+	if raw, ok := members["event_id"]; ok && string(raw) != "null" {
+		id, err := uuid.Parse(text("event_id"))
+		require.NoError(t, err)
+		require.Equal(t, id, e.ID)
+	}
+}
