@@ -1,0 +1,64 @@
+package event
+
+import (
+	"errors"
+	"fmt"
+)
+
+// The widest a limit may be set. They keep an accepted event within what the
+// database can hold whatever the event is made of.
+const (
+	// An event grows on its way into jsonb: "1," is two bytes of text and
+	// twelve of jsonb. PostgreSQL refuses arrays and objects past 256 MiB.
+	mostEventBytes  = 16 << 20
+	mostBatchEvents = 100_000
+	// PostgreSQL's own limit is its stack: about 24,000 levels by default.
+	mostDepth = 10_000
+	// An event is one level, its payload the second.
+	leastDepth   = 2
+	mostProblems = 10_000
+)
+
+// Limits bound what [Parse] and [ParseBatch] accept. Limits that fail
+// [Limits.Validate] make them refuse everything or bound nothing.
+type Limits struct {
+	// MaxEventBytes is the longest text of one event, from its opening to
+	// its closing brace.
+	MaxEventBytes int `config:"max_event_bytes" usage:"largest event accepted, in bytes of its JSON text"`
+	// MaxBatchEvents is the most events of one batch.
+	MaxBatchEvents int `config:"max_batch_events" usage:"most events accepted in one batch"`
+	// MaxDepth is the deepest nesting of objects and arrays in an event. The
+	// event itself is the first level, its payload the second; the array
+	// around a batch does not count.
+	MaxDepth int `config:"max_depth" usage:"deepest nesting of JSON objects and arrays in an event, the event itself being the first level"`
+	// MaxProblems is the most problems listed in one [Error]; those beyond
+	// are only counted.
+	MaxProblems int `config:"max_problems" usage:"most problems listed in the answer to an invalid request"`
+}
+
+// DefaultLimits returns the limits for events of ordinary size.
+func DefaultLimits() Limits {
+	return Limits{
+		MaxEventBytes:  256 << 10,
+		MaxBatchEvents: 1000,
+		MaxDepth:       64,
+		MaxProblems:    100,
+	}
+}
+
+// Validate reports every limit that is outside its range.
+func (l Limits) Validate() error {
+	return errors.Join(
+		within("max_event_bytes", l.MaxEventBytes, 1, mostEventBytes),
+		within("max_batch_events", l.MaxBatchEvents, 1, mostBatchEvents),
+		within("max_depth", l.MaxDepth, leastDepth, mostDepth),
+		within("max_problems", l.MaxProblems, 1, mostProblems),
+	)
+}
+
+func within(key string, value, least, most int) error {
+	if value < least || value > most {
+		return fmt.Errorf("%s: %d is not within %d and %d", key, value, least, most)
+	}
+	return nil
+}

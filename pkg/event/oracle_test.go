@@ -1,0 +1,297 @@
+package event_test
+
+import (
+	"errors"
+	"io"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"github.com/go-json-experiment/json/jsontext"
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+
+	"github.com/eventpulse/eventpulse/pkg/event"
+)
+
+// verdict is what ought to come of a body, found out a second time and slowly:
+// jsontext knows JSON, the rest is written after the contract.
+type verdict struct {
+	// notJSON says that the body is refused for its JSON, tooMany for the
+	// number of its events. Nothing else counts then.
+	notJSON, tooMany bool
+	// tooLarge says that an event is longer than the limit.
+	tooLarge bool
+	// problems are the pointers of all other problems.
+	problems []string
+	// events have a zero id where one must be minted.
+	events []event.Event
+}
+
+// judge returns the verdict on the body of one event.
+func judge(body string, l event.Limits) verdict {
+	if text := strings.Trim(body, " \t\r\n"); len(text) > l.MaxEventBytes {
+		return verdict{tooLarge: true, problems: []string{""}}
+	}
+	dec := jsontext.NewDecoder(strings.NewReader(body))
+	value, err := dec.ReadValue()
+	if err != nil || !lawful(value, l.MaxDepth) {
+		return verdict{notJSON: true}
+	}
+	var v verdict
+	v.event("", value.Clone())
+	if _, err := dec.ReadToken(); !errors.Is(err, io.EOF) {
+		return verdict{notJSON: true}
+	}
+	return v
+}
+
+// judgeBatch returns the verdict on the body of a batch.
+func judgeBatch(body string, l event.Limits) verdict {
+	dec := jsontext.NewDecoder(strings.NewReader(body))
+	if dec.PeekKind() != '[' {
+		value, err := dec.ReadValue()
+		if err != nil || !lawful(value, l.MaxDepth) {
+			return verdict{notJSON: true}
+		}
+		if _, err := dec.ReadToken(); !errors.Is(err, io.EOF) {
+			return verdict{notJSON: true}
+		}
+		return verdict{problems: []string{""}}
+	}
+	if _, err := dec.ReadToken(); err != nil {
+		return verdict{notJSON: true}
+	}
+	var v verdict
+	for n := 0; ; n++ {
+		if kind := dec.PeekKind(); kind == ']' {
+			break
+		} else if n == l.MaxBatchEvents {
+			// With a comma there is one too many, whatever follows it.
+			rest := strings.TrimLeft(body[dec.InputOffset():], " \t\r\n")
+			return verdict{tooMany: strings.HasPrefix(rest, ","), notJSON: !strings.HasPrefix(rest, ",")}
+		}
+		value, err := dec.ReadValue()
+		if err != nil || !lawful(value, l.MaxDepth) {
+			return verdict{notJSON: true}
+		}
+		pointer := jsontext.Pointer("").AppendToken(strconv.Itoa(n))
+		v.event(pointer, value.Clone())
+		if len(value) > l.MaxEventBytes {
+			v.tooLarge = true
+			v.problems = append(v.problems, string(pointer))
+		}
+	}
+	if _, err := dec.ReadToken(); err != nil {
+		return verdict{notJSON: true}
+	}
+	if _, err := dec.ReadToken(); !errors.Is(err, io.EOF) {
+		return verdict{notJSON: true}
+	}
+	if len(v.events) == 0 && len(v.problems) == 0 {
+		v.problems = []string{""}
+	}
+	return v
+}
+
+// lawful says whether JSON can be kept as it is: not too deep, without U+0000,
+// with numbers within bounds.
+func lawful(value jsontext.Value, maxDepth int) bool {
+	dec := jsontext.NewDecoder(strings.NewReader(string(value)))
+	for {
+		token, err := dec.ReadToken()
+		if err != nil {
+			return errors.Is(err, io.EOF)
+		}
+		if dec.StackDepth() > maxDepth {
+			return false
+		}
+		switch token.Kind() {
+		case '"':
+			if strings.Contains(token.String(), "\x00") {
+				return false
+			}
+		case '0':
+			if !lawfulNumber(token.String()) {
+				return false
+			}
+		}
+	}
+}
+
+// lawfulNumber writes the number out in full and counts.
+func lawfulNumber(number string) bool {
+	mantissa, power, _ := strings.Cut(strings.ToLower(strings.TrimPrefix(number, "-")), "e")
+	exponent := 0
+	if power != "" {
+		var err error
+		if exponent, err = strconv.Atoi(power); err != nil || exponent > 1000 || exponent < -1000 {
+			return false
+		}
+	}
+	integer, fraction, _ := strings.Cut(mantissa, ".")
+	for ; exponent > 0; exponent-- {
+		fraction += "0"
+		integer, fraction = integer+fraction[:1], fraction[1:]
+		if strings.Trim(fraction, "0") == "" && power != "" && !strings.Contains(mantissa, ".") {
+			fraction = ""
+		}
+	}
+	for ; exponent < 0; exponent++ {
+		integer = "0" + integer
+		fraction, integer = integer[len(integer)-1:]+fraction, integer[:len(integer)-1]
+	}
+	integer = strings.TrimLeft(integer, "0")
+	return len(integer) <= 131072 && len(fraction) <= 16383
+}
+
+var canonicalUUID = regexp.MustCompile(`^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$`)
+
+// event adds the verdict on one event, at that pointer.
+func (v *verdict) event(at jsontext.Pointer, value jsontext.Value) {
+	before := len(v.problems)
+	wrong := func(field string) {
+		p := at.AppendToken(field)
+		if len(p) > 1024 {
+			p = at
+		}
+		v.problems = append(v.problems, string(p))
+	}
+	if value.Kind() != '{' {
+		v.problems = append(v.problems, string(at))
+		return
+	}
+	e := event.Event{Payload: "{}", Metadata: "{}"}
+	missing := []string{"event_type", "source", "timestamp"}
+	dec := jsontext.NewDecoder(strings.NewReader(string(value)))
+	must(dec.ReadToken())
+	for dec.PeekKind() == '"' {
+		field := must(dec.ReadToken()).String()
+		member := must(dec.ReadValue()).Clone()
+		text := ""
+		if member.Kind() == '"' {
+			text = string(must(jsontext.AppendUnquote(nil, member)))
+		}
+		for i, name := range missing {
+			if name == field {
+				missing = append(missing[:i:i], missing[i+1:]...)
+				break
+			}
+		}
+		good := false
+		switch field {
+		case "event_id":
+			if good = canonicalUUID.MatchString(text); good {
+				e.ID = uuid.MustParse(text)
+			}
+		case "event_type":
+			e.Type, good = text, text != "" && utf8.RuneCountInString(text) <= 255
+		case "source":
+			e.Source, good = text, text != "" && utf8.RuneCountInString(text) <= 255
+		case "timestamp":
+			e.Timestamp, good = referenceTimestamp(text)
+		case "payload":
+			e.Payload, good = string(member), member.Kind() == '{'
+		case "metadata":
+			e.Metadata, good = string(member), member.Kind() == '{'
+		}
+		if !good {
+			wrong(field)
+		}
+	}
+	for _, field := range missing {
+		wrong(field)
+	}
+	if len(v.problems) == before {
+		v.events = append(v.events, e)
+	}
+}
+
+func must[T any](value T, err error) T {
+	if err != nil {
+		panic(err)
+	}
+	return value
+}
+
+// compareParse holds Parse against the verdict.
+func compareParse(tb testing.TB, body string, l event.Limits) {
+	tb.Helper()
+	e, err := event.Parse(body, l)
+	compare(tb, judge(body, l), body, []event.Event{e}, err, l)
+
+	// Alone or in a batch is the same, but for the pointers.
+	events, batchErr := event.ParseBatch("["+body+"]", l)
+	if err != nil {
+		return // "1,2" is two events in a batch
+	}
+	require.NoError(tb, batchErr)
+	require.Len(tb, events, 1)
+	if again := must(event.Parse(body, l)); again.ID != e.ID {
+		events[0].ID = e.ID // each was minted
+	}
+	require.Equal(tb, e, events[0])
+}
+
+// compareParseBatch holds ParseBatch against the verdict.
+func compareParseBatch(tb testing.TB, body string, l event.Limits) {
+	tb.Helper()
+	events, err := event.ParseBatch(body, l)
+	compare(tb, judgeBatch(body, l), body, events, err, l)
+}
+
+func compare(tb testing.TB, v verdict, body string, events []event.Event, err error, l event.Limits) {
+	tb.Helper()
+	if err != nil {
+		refusal := requireError(tb, err)
+		compareRefusal(tb, v, refusal, l)
+		return
+	}
+	if v.notJSON || v.tooMany || v.tooLarge || len(v.problems) > 0 {
+		tb.Fatalf("accepted %q, but %+v", body, v)
+	}
+	require.Len(tb, events, len(v.events))
+	for i, e := range events {
+		back, err := event.FromFields(e.AppendFields(nil))
+		require.NoError(tb, err)
+		require.Equal(tb, e, back)
+
+		for _, text := range []string{e.Payload, e.Metadata} {
+			require.True(tb, jsontext.Value(text).IsValid(), text)
+			require.True(tb, text == "{}" || strings.Contains(body, text), text)
+		}
+		if v.events[i].ID == uuid.Nil && e.ID != uuid.Nil {
+			require.Equal(tb, uuid.Version(7), e.ID.Version())
+			e.ID = uuid.Nil
+		}
+		require.Equal(tb, v.events[i], e)
+	}
+}
+
+func compareRefusal(tb testing.TB, v verdict, refusal *event.Error, l event.Limits) {
+	tb.Helper()
+	wantKind, want := event.KindInvalid, v.problems
+	if v.tooLarge || v.tooMany {
+		wantKind = event.KindTooLarge
+	}
+	for _, p := range pointers(refusal) {
+		require.True(tb, jsontext.Pointer(p).IsValid(), p)
+		require.LessOrEqual(tb, len(p), 1024)
+		require.True(tb, utf8.ValidString(p), p)
+	}
+	switch {
+	case v.notJSON:
+		require.Len(tb, refusal.Problems, 1, "%+v", refusal)
+		require.Contains(tb, refusal.Problems[0].Detail, ", at byte ", "%+v", refusal)
+	case v.tooMany:
+		require.Equal(tb, []string{""}, pointers(refusal))
+	default:
+		require.NotEmpty(tb, want, "refused: %+v", refusal)
+		listed := min(len(want), l.MaxProblems)
+		require.Equal(tb, want[:listed], pointers(refusal))
+		require.Equal(tb, len(want)-listed, refusal.More)
+	}
+	require.Equal(tb, wantKind, refusal.Kind, "%+v", refusal)
+}
