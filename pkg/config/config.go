@@ -1,0 +1,48 @@
+// Package config makes one validated configuration out of defaults, a YAML
+// file, the environment and flags, and can say where each value came from.
+//
+// The settings themselves belong to the rooms: each has a Config struct with
+// its own defaults and its own Validate, whose fields carry the tags config
+// (the key), usage (one line) and, for what must not be shown, secret. Flags,
+// variables, file keys and documentation all follow from those tags, so adding
+// a setting is adding a field.
+package config
+
+import (
+	"github.com/eventpulse/eventpulse/pkg/ingest"
+	"github.com/eventpulse/eventpulse/pkg/server"
+	"github.com/eventpulse/eventpulse/pkg/store"
+	"github.com/eventpulse/eventpulse/pkg/stream"
+	"github.com/eventpulse/eventpulse/pkg/worker"
+)
+
+// Config is the configuration of a process, one section for each room.
+type Config struct {
+	Log      Log                `config:"log"`
+	HTTP     server.Config      `config:"http"`
+	Admin    server.AdminConfig `config:"admin"`
+	Ingest   ingest.Config      `config:"ingest"`
+	Redis    stream.RedisConfig `config:"redis"`
+	Stream   stream.Config      `config:"stream"`
+	Database store.Config       `config:"database"`
+	Worker   worker.Config      `config:"worker"`
+}
+
+// Default returns what a process of that role runs with when told nothing.
+func Default(role Role) Config {
+	c := Config{
+		Log:      DefaultLog(),
+		HTTP:     server.DefaultConfig(),
+		Admin:    server.DefaultAdminConfig(),
+		Ingest:   ingest.DefaultConfig(),
+		Redis:    stream.DefaultRedisConfig(),
+		Stream:   stream.DefaultConfig(),
+		Database: store.DefaultConfig(),
+		Worker:   worker.DefaultConfig(),
+	}
+	if role == Work {
+		// Beside a serve on the same machine.
+		c.Admin.Addr = ":9465"
+	}
+	return c
+}
