@@ -1,0 +1,86 @@
+package cmd
+
+import (
+	"github.com/spf13/cobra"
+
+	"github.com/eventpulse/eventpulse/pkg/app"
+	"github.com/eventpulse/eventpulse/pkg/config"
+)
+
+func newServe() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "serve",
+		Short: "Accept events over HTTP and put them on the stream",
+		Long: `Accept events over HTTP and put them on the stream.
+
+An event is answered 202 once Redis has it. Run as many as the load wants. The
+first SIGTERM or Ctrl-C drains, a second one ends the process at once.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			loaded, err := load(cmd, config.Serve)
+			if err != nil {
+				return err
+			}
+			role, err := app.NewServe(loaded.Config, loaded.Config.Log.Logger(cmd.ErrOrStderr()))
+			if err != nil {
+				return err
+			}
+			return role.Run(cmd.Context())
+		},
+	}
+	config.AddFlags(cmd.Flags(), config.Serve)
+	return cmd
+}
+
+func newWork() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "work",
+		Short: "Store the events of the stream in the database",
+		Long: `Store the events of the stream in the database.
+
+An event is acknowledged after the commit that holds it. Run as many as the
+load wants: they share the stream. The first SIGTERM or Ctrl-C finishes the
+batches in hand, a second one ends the process at once, which loses nothing.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			loaded, err := load(cmd, config.Work)
+			if err != nil {
+				return err
+			}
+			role, err := app.NewWork(loaded.Config, loaded.Config.Log.Logger(cmd.ErrOrStderr()))
+			if err != nil {
+				return err
+			}
+			return role.Run(cmd.Context())
+		},
+	}
+	config.AddFlags(cmd.Flags(), config.Work)
+	return cmd
+}
+
+func newDev() *cobra.Command {
+	var dir string
+	cmd := &cobra.Command{
+		Use:   "dev",
+		Short: "Run the whole pipeline in this process, with nothing else installed",
+		Long: `Run the whole pipeline in this process, with nothing else installed: serve,
+work, a Redis in memory and a SQLite database in the data directory. It is for
+trying out and developing against; events that are on the stream when the
+process is killed are lost with it.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			loaded, err := load(cmd, config.Dev)
+			if err != nil {
+				return err
+			}
+			role, err := app.NewDev(cmd.Context(), loaded.Config, dir, cmd.OutOrStdout(), loaded.Config.Log.Logger(cmd.ErrOrStderr()))
+			if err != nil {
+				return err
+			}
+			return role.Run(cmd.Context())
+		},
+	}
+	cmd.Flags().StringVar(&dir, "data-dir", "data", "directory of the database file; made when missing")
+	config.AddFlags(cmd.Flags(), config.Dev)
+	return cmd
+}

@@ -1,0 +1,105 @@
+// Package cmd is the command line: it reads the configuration of a role, runs
+// the role until a signal, and turns errors into an exit code.
+package cmd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"github.com/eventpulse/eventpulse/pkg/config"
+)
+
+// The exit codes of the program.
+const (
+	exitOK    = 0
+	exitError = 1 // something failed
+	exitUsage = 2 // the command line or the configuration is wrong
+)
+
+// usageError is a mistake of whoever typed the command or wrote the
+// configuration.
+type usageError struct{ err error }
+
+func (e usageError) Error() string { return e.err.Error() }
+func (e usageError) Unwrap() error { return e.err }
+
+// Execute runs the command line of this process and returns its exit code.
+//
+// The first SIGINT or SIGTERM ends the command's context, by which a role
+// drains; a second one ends the process at once.
+func Execute() int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	context.AfterFunc(ctx, stop)
+	return execute(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
+}
+
+func execute(ctx context.Context, args []string, in io.Reader, out, errs io.Writer) int {
+	root := newRoot()
+	root.SetArgs(args)
+	root.SetIn(in)
+	root.SetOut(out)
+	root.SetErr(errs)
+	err := root.ExecuteContext(ctx)
+	if err == nil {
+		return exitOK
+	}
+	report(errs, err)
+	var usage usageError
+	if errors.As(err, &usage) {
+		return exitUsage
+	}
+	return exitError
+}
+
+// report prints err, one line for each of the errors it joins.
+func report(w io.Writer, err error) {
+	var usage usageError
+	if errors.As(err, &usage) {
+		err = usage.err
+	}
+	var joined interface{ Unwrap() []error }
+	if errors.As(err, &joined) {
+		for _, e := range joined.Unwrap() {
+			report(w, e)
+		}
+		return
+	}
+	fmt.Fprintf(w, "Error: %v\n", err)
+}
+
+func newRoot() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "eventpulse",
+		Short: "Take in events over HTTP and keep them in PostgreSQL",
+		Long: `EventPulse takes in JSON events over HTTP and keeps them in PostgreSQL.
+
+serve puts events on a Redis Stream and answers 202; work stores them; migrate
+owns the schema. dev runs all of it in one process, with nothing to install.`,
+		SilenceUsage:  true,
+		SilenceErrors: true,
+		Args:          cobra.NoArgs,
+		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return usageError{fmt.Errorf("%w\nRun '%s --help' for usage", err, cmd.CommandPath())}
+	})
+	root.AddCommand(newServe(), newWork(), newMigrate(), newDev(), newConfig(), newHealthcheck(), newVersion())
+	return root
+}
+
+// load reads the configuration of role, with the flags of cmd.
+func load(cmd *cobra.Command, role config.Role) (*config.Loaded, error) {
+	loaded, err := config.Load(role, cmd.Flags())
+	if err != nil {
+		return nil, usageError{err}
+	}
+	return loaded, nil
+}

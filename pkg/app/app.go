@@ -1,0 +1,62 @@
+// Package app wires the rooms of one role together and runs them until its
+// context ends. The command line, the end-to-end tests and the one-process
+// mode all run the same code from here.
+package app
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+
+	"github.com/eventpulse/eventpulse/pkg/server"
+)
+
+// newRegistry returns a registry with what every process reports of itself.
+// Each role has its own, so that two of them can live in one process.
+func newRegistry() *prometheus.Registry {
+	reg := prometheus.NewRegistry()
+	reg.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	return reg
+}
+
+// cleanup is what was acquired, to be given back in the opposite order.
+type cleanup []func() error
+
+func (c *cleanup) add(f func() error) { *c = append(*c, f) }
+
+// run gives everything back and joins what fails.
+func (c *cleanup) run() error {
+	var errs []error
+	for i := len(*c) - 1; i >= 0; i-- {
+		errs = append(errs, (*c)[i]())
+	}
+	*c = nil
+	return errors.Join(errs...)
+}
+
+// withAdmin runs main under ctx with the admin listener around it: probes
+// answer before main begins and until after it has ended, and readiness fails
+// from the moment ctx ends. An admin listener that fails ends main too.
+func withAdmin(ctx context.Context, admin *server.Admin, log *slog.Logger, main func(context.Context) error) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(ctx, admin.Drain)()
+
+	adminCtx, stopAdmin := context.WithCancel(context.WithoutCancel(ctx))
+	adminDone := make(chan error, 1)
+	go func() {
+		err := admin.Serve(adminCtx)
+		if err != nil && adminCtx.Err() == nil {
+			log.Error("admin listener failed, stopping", "error", err)
+			cancel()
+		}
+		adminDone <- err
+	}()
+
+	err := main(ctx)
+	stopAdmin()
+	return errors.Join(err, <-adminDone)
+}

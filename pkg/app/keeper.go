@@ -1,0 +1,77 @@
+package app
+
+import (
+	"context"
+	"log/slog"
+	"sync/atomic"
+	"time"
+
+	"github.com/cenkalti/backoff/v5"
+
+	"github.com/eventpulse/eventpulse/pkg/event"
+)
+
+// groupCheck is how often the group is made sure of once it exists: the
+// longest that events wait without a group after Redis forgot it.
+const groupCheck = 5 * time.Second
+
+// groupKeeper lets nothing be published before the consumer group exists: a
+// group that starts at the stream's end would never see what was added before
+// it. Afterwards it keeps the group in existence.
+type groupKeeper struct {
+	stream groupStream
+	log    *slog.Logger
+	exists atomic.Bool
+}
+
+// groupStream is what the keeper needs of the stream.
+type groupStream interface {
+	EnsureGroup(ctx context.Context) error
+	Publish(ctx context.Context, events []event.Event) error
+}
+
+// Publish passes events on once the group exists, and is unavailable before.
+func (k *groupKeeper) Publish(ctx context.Context, events []event.Event) error {
+	if !k.exists.Load() {
+		return event.Unavailable("the event stream is not ready yet", nil)
+	}
+	return k.stream.Publish(ctx, events)
+}
+
+// Check says whether events can be published.
+func (k *groupKeeper) Check(context.Context) error {
+	if !k.exists.Load() {
+		return event.Unavailable("the consumer group does not exist yet", nil)
+	}
+	return nil
+}
+
+// Run makes sure of the group until ctx ends.
+func (k *groupKeeper) Run(ctx context.Context) {
+	pause := backoff.NewExponentialBackOff()
+	pause.InitialInterval, pause.MaxInterval = 50*time.Millisecond, groupCheck
+	pause.Reset()
+	for {
+		attempt, cancel := context.WithTimeout(ctx, groupCheck)
+		err := k.stream.EnsureGroup(attempt)
+		cancel()
+		wait := groupCheck
+		switch {
+		case ctx.Err() != nil:
+			return
+		case err != nil:
+			wait = pause.NextBackOff()
+			k.log.Warn("Redis is not ready, trying again", "error", err, "wait", wait)
+		default:
+			pause.Reset()
+			if !k.exists.Swap(true) {
+				k.log.Info("consumer group ready")
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(wait):
+		}
+	}
+}

@@ -1,0 +1,95 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+
+	"github.com/eventpulse/eventpulse/pkg/config"
+	"github.com/eventpulse/eventpulse/pkg/ingest"
+	"github.com/eventpulse/eventpulse/pkg/server"
+	"github.com/eventpulse/eventpulse/pkg/stream"
+)
+
+// Serve is the role that accepts events.
+type Serve struct {
+	log     *slog.Logger
+	http    *server.Server
+	admin   *server.Admin
+	keeper  *groupKeeper
+	ingest  *ingest.Handler
+	cleanup cleanup
+}
+
+// NewServe wires the role and binds its addresses, so that a port that is
+// taken is known at once; it waits for nothing else. What it returns must be
+// run.
+func NewServe(cfg config.Config, log *slog.Logger) (_ *Serve, err error) {
+	s := &Serve{log: log}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, s.cleanup.run())
+		}
+	}()
+
+	reg := newRegistry()
+	redis, err := stream.New(cfg.Redis, cfg.Stream, log, reg)
+	if err != nil {
+		return nil, err
+	}
+	s.cleanup.add(func() error { redis.Close(); return nil })
+
+	s.keeper = &groupKeeper{stream: redis, log: log}
+	s.ingest, err = ingest.New(cfg.Ingest, s.keeper, log, reg)
+	if err != nil {
+		return nil, err
+	}
+	s.http, err = server.New(cfg.HTTP, s.ingest, redis.Ping, log, reg)
+	if err != nil {
+		return nil, err
+	}
+	s.admin, err = server.NewAdmin(cfg.Admin, []server.Check{
+		{Name: "http", Probe: s.http.Ready},
+		{Name: "redis", Probe: redis.Ping},
+		{Name: "stream", Probe: s.keeper.Check},
+	}, reg, log)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.http.Listen(); err != nil {
+		return nil, err
+	}
+	s.cleanup.add(s.http.Close)
+	if err := s.admin.Listen(); err != nil {
+		return nil, err
+	}
+	s.cleanup.add(s.admin.Close)
+	return s, nil
+}
+
+// Addr is where producers are served, host:port.
+func (s *Serve) Addr() string { return s.http.Addr() }
+
+// AdminAddr is where probes and metrics are, host:port; "" when nowhere.
+func (s *Serve) AdminAddr() string { return s.admin.Addr() }
+
+// Run serves until ctx ends, then drains: readiness fails, requests that have
+// begun are answered, and what they accepted is handed over.
+func (s *Serve) Run(ctx context.Context) error {
+	s.log.Info("serving", "http", s.Addr(), "admin", s.AdminAddr())
+	err := withAdmin(ctx, s.admin, s.log, func(ctx context.Context) error {
+		// The group is kept for as long as events may be published.
+		keeping, stop := context.WithCancel(context.WithoutCancel(ctx))
+		var background sync.WaitGroup
+		background.Go(func() { s.keeper.Run(keeping) })
+		defer background.Wait()
+		defer stop()
+
+		err := s.http.Serve(ctx)
+		return errors.Join(err, s.ingest.Close(context.WithoutCancel(ctx)))
+	})
+	err = errors.Join(err, s.cleanup.run())
+	s.log.Info("stopped serving")
+	return err
+}

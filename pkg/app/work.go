@@ -1,0 +1,124 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"time"
+
+	"github.com/cenkalti/backoff/v5"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/eventpulse/eventpulse/pkg/config"
+	"github.com/eventpulse/eventpulse/pkg/server"
+	"github.com/eventpulse/eventpulse/pkg/store"
+	"github.com/eventpulse/eventpulse/pkg/stream"
+	"github.com/eventpulse/eventpulse/pkg/worker"
+)
+
+// Work is the role that stores events.
+type Work struct {
+	cfg     worker.Config
+	log     *slog.Logger
+	store   *store.Store
+	worker  *worker.Worker
+	admin   *server.Admin
+	cleanup cleanup
+}
+
+// NewWork wires the role and binds its admin address; it waits for nothing
+// else. What it returns must be run.
+func NewWork(cfg config.Config, log *slog.Logger) (*Work, error) {
+	return newWork(cfg, log, newRegistry(), func(s worker.Store) worker.Store { return s })
+}
+
+// newWork lets the caller see the events on their way to the database, and
+// gather the metrics together with others.
+func newWork(cfg config.Config, log *slog.Logger, reg *prometheus.Registry, observed func(worker.Store) worker.Store) (_ *Work, err error) {
+	w := &Work{cfg: cfg.Worker, log: log}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, w.cleanup.run())
+		}
+	}()
+	if w.cfg.Consumer == "" {
+		if w.cfg.Consumer, err = os.Hostname(); err != nil {
+			return nil, fmt.Errorf("name the consumer after this host (worker.consumer sets another name): %w", err)
+		}
+	}
+
+	redis, err := stream.New(cfg.Redis, cfg.Stream, log, reg)
+	if err != nil {
+		return nil, err
+	}
+	w.cleanup.add(func() error { redis.Close(); return nil })
+	w.store, err = store.Open(cfg.Database, log, reg)
+	if err != nil {
+		return nil, err
+	}
+	w.cleanup.add(w.store.Close)
+
+	w.worker = worker.New(w.cfg, redis, observed(w.store), log, reg)
+	w.admin, err = server.NewAdmin(cfg.Admin, []server.Check{
+		{Name: "redis", Probe: redis.Ping},
+		{Name: "database", Probe: w.store.Ping},
+		{Name: "schema", Probe: w.store.CheckSchema},
+		{Name: "progress", Probe: func(context.Context) error { return w.worker.Progress() }},
+	}, reg, log)
+	if err != nil {
+		return nil, err
+	}
+	if err := w.admin.Listen(); err != nil {
+		return nil, err
+	}
+	w.cleanup.add(w.admin.Close)
+	return w, nil
+}
+
+// AdminAddr is where probes and metrics are, host:port; "" when nowhere.
+func (w *Work) AdminAddr() string { return w.admin.Addr() }
+
+// Run stores events until ctx ends, then finishes the batches in hand. It
+// waits for a database that is away, and for a schema that is behind, unless
+// worker.wait_for_schema says to fail instead.
+func (w *Work) Run(ctx context.Context) error {
+	w.log.Info("working", "admin", w.AdminAddr())
+	err := withAdmin(ctx, w.admin, w.log, func(ctx context.Context) error {
+		if err := w.awaitSchema(ctx); err != nil {
+			return err
+		}
+		if ctx.Err() == nil {
+			w.worker.Run(ctx)
+		}
+		return nil
+	})
+	err = errors.Join(err, w.cleanup.run())
+	w.log.Info("stopped working")
+	return err
+}
+
+// awaitSchema returns when the schema is what the worker writes to, or ctx has
+// ended. Nothing is read from the stream before: it could not be stored.
+func (w *Work) awaitSchema(ctx context.Context) error {
+	pause := backoff.NewExponentialBackOff()
+	pause.InitialInterval, pause.MaxInterval = 100*time.Millisecond, 5*time.Second
+	pause.Reset()
+	for {
+		err := w.store.CheckSchema(ctx)
+		if err == nil || ctx.Err() != nil {
+			return nil
+		}
+		if errors.Is(err, store.ErrSchemaBehind) && !w.cfg.WaitForSchema {
+			return err
+		}
+		wait := pause.NextBackOff()
+		w.log.Warn("waiting for the database schema", "error", err, "wait", wait)
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(wait):
+		}
+	}
+}
