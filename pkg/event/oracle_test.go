@@ -133,11 +133,11 @@ func lawfulNumber(number string) bool {
 	}
 	integer, fraction, _ := strings.Cut(mantissa, ".")
 	for ; exponent > 0; exponent-- {
-		fraction += "0"
-		integer, fraction = integer+fraction[:1], fraction[1:]
-		if strings.Trim(fraction, "0") == "" && power != "" && !strings.Contains(mantissa, ".") {
-			fraction = ""
+		if fraction == "" {
+			integer += "0"
+			continue
 		}
+		integer, fraction = integer+fraction[:1], fraction[1:]
 	}
 	for ; exponent < 0; exponent++ {
 		integer = "0" + integer
