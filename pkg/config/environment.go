@@ -62,7 +62,7 @@ func unknownVariables(environ []string, all schema) []error {
 		case serviceLink.MatchString(name):
 		case strings.HasSuffix(name, "_PORT") && servicePort.MatchString(value):
 		default:
-			problems = append(problems, &Problem{
+			problems = append(problems, &SettingError{
 				Key: name, Source: "environment",
 				Reason: "unknown variable" + didYouMean(name, names),
 			})

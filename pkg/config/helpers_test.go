@@ -107,12 +107,12 @@ func writeFile(t *testing.T, content string) string {
 }
 
 // problemsOf lists what err joins.
-func problemsOf(t *testing.T, err error) map[string]*Problem {
+func problemsOf(t *testing.T, err error) map[string]*SettingError {
 	t.Helper()
 	require.Error(t, err)
-	found := map[string]*Problem{}
+	found := map[string]*SettingError{}
 	for _, part := range split(err) {
-		var p *Problem
+		var p *SettingError
 		require.ErrorAs(t, part, &p)
 		found[p.Key] = p
 	}

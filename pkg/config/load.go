@@ -28,7 +28,7 @@ const (
 // file and one environment may serve all roles: settings that a role does not
 // have must be known and readable, and are otherwise left alone.
 //
-// The error joins everything that is wrong, each a [*Problem] with the
+// The error joins everything that is wrong, each a [*SettingError] with the
 // setting, its value and where that came from.
 func Load(role Role, flags *pflag.FlagSet) (*Loaded, error) {
 	loaded := &Loaded{Config: Default(role), Role: role}
@@ -76,7 +76,7 @@ func (l loader) load() (string, []Entry, error) {
 			entry.Source = source
 			raw := v.Get(s.key)
 			if err := assign(s.kind, l.root.FieldByIndex(s.index), raw); err != nil {
-				problems = append(problems, &Problem{Key: s.key, Value: shownRaw(s, raw), Source: source, Reason: err.Error()})
+				problems = append(problems, &SettingError{Key: s.key, Value: shownRaw(s, raw), Source: source, Reason: err.Error()})
 			}
 			entry.Value = s.shown(l.root)
 		}
@@ -135,9 +135,9 @@ func readFile(v *viper.Viper, flags *pflag.FlagSet) (string, error) {
 		case path == "" && errors.Is(err, fs.ErrNotExist):
 			continue
 		case path == "":
-			return candidate, &Problem{Key: "file " + candidate, Reason: fileReason(err)}
+			return candidate, &SettingError{Key: "file " + candidate, Reason: fileReason(err)}
 		default:
-			return candidate, &Problem{Key: configFlag, Value: path, Source: source, Reason: fileReason(err)}
+			return candidate, &SettingError{Key: configFlag, Value: path, Source: source, Reason: fileReason(err)}
 		}
 	}
 	return "", nil
@@ -145,12 +145,10 @@ func readFile(v *viper.Viper, flags *pflag.FlagSet) (string, error) {
 
 // fileReason takes the wrapping off what viper says of a file.
 func fileReason(err error) string {
-	var path *fs.PathError
-	if errors.As(err, &path) {
+	if path, ok := errors.AsType[*fs.PathError](err); ok {
 		return "cannot be read: " + path.Err.Error()
 	}
-	var parse viper.ConfigParseError
-	if errors.As(err, &parse) {
+	if parse, ok := errors.AsType[viper.ConfigParseError](err); ok {
 		return "is not the YAML it should be: " + strings.TrimPrefix(parse.Unwrap().Error(), "yaml: ")
 	}
 	return err.Error()
@@ -173,7 +171,7 @@ func unknownKeys(v *viper.Viper, file string, all schema) []error {
 		case isSection:
 			reason = "is a section: it holds keys, not a value"
 		}
-		problems = append(problems, &Problem{Key: key, Source: "file " + file, Reason: reason})
+		problems = append(problems, &SettingError{Key: key, Source: "file " + file, Reason: reason})
 	}
 	slices.SortFunc(problems, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
 	return problems

@@ -15,7 +15,7 @@ func (l loader) validate(all schema, entries []Entry) []error {
 		if !slices.Contains(l.sections, section) {
 			continue
 		}
-		room, ok := l.root.FieldByIndex(field.Index).Interface().(interface{ Validate() error })
+		room, ok := reflect.TypeAssert[interface{ Validate() error }](l.root.FieldByIndex(field.Index))
 		if !ok {
 			continue
 		}
@@ -42,7 +42,7 @@ func split(err error) []error {
 	return parts
 }
 
-// blame turns what a section says into a Problem of the setting it names
+// blame turns what a section says into a SettingError of the setting it names
 // first, by its key. Rooms do not know where their values come from; here it
 // is known.
 func (l loader) blame(err error, section string, all schema, entries []Entry) error {
@@ -59,7 +59,7 @@ func (l loader) blame(err error, section string, all schema, entries []Entry) er
 		}
 	}
 	if first < 0 {
-		return &Problem{Key: section, Reason: message}
+		return &SettingError{Key: section, Reason: message}
 	}
 	s, e := all[first], entries[first]
 	if s.secret {
@@ -72,7 +72,7 @@ func (l loader) blame(err error, section string, all schema, entries []Entry) er
 	if value == "" {
 		value = `""`
 	}
-	return &Problem{Key: s.key, Value: value, Source: e.Source, Reason: message}
+	return &SettingError{Key: s.key, Value: value, Source: e.Source, Reason: message}
 }
 
 // wordIndex is the place of name in text, not within a longer key.

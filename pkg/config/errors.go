@@ -4,9 +4,9 @@ import (
 	"strings"
 )
 
-// Problem is one thing wrong with what was configured. Secrets in it are
+// SettingError is one thing wrong with what was configured. Secrets in it are
 // covered.
-type Problem struct {
+type SettingError struct {
 	// Key is the setting, or the name nobody knows.
 	Key string
 	// Value is what was given, "" when the name itself is the problem.
@@ -18,16 +18,16 @@ type Problem struct {
 }
 
 // Error implements error.
-func (p *Problem) Error() string {
+func (e *SettingError) Error() string {
 	var b strings.Builder
-	b.WriteString(p.Key)
-	if p.Value != "" {
-		b.WriteString(" = " + p.Value)
+	b.WriteString(e.Key)
+	if e.Value != "" {
+		b.WriteString(" = " + e.Value)
 	}
-	if p.Source != "" {
-		b.WriteString(" (" + p.Source + ")")
+	if e.Source != "" {
+		b.WriteString(" (" + e.Source + ")")
 	}
-	b.WriteString(": " + p.Reason)
+	b.WriteString(": " + e.Reason)
 	return b.String()
 }
 
