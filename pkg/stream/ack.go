@@ -2,7 +2,6 @@ package stream
 
 import (
 	"context"
-	"fmt"
 	"slices"
 
 	"github.com/redis/rueidis"
@@ -24,18 +23,10 @@ func (c *Client) Ack(ctx context.Context, entryIDs []string) (int64, error) {
 	for ids := range slices.Chunk(entryIDs, ackChunk) {
 		cmds = append(cmds, c.redis.B().Xack().Key(c.cfg.Key).Group(c.cfg.Group).Id(ids...).Build())
 	}
-	replies, err := c.call(ctx, c.redisCfg.Timeout, false, cmds...)
-	var acked int64
-	for _, reply := range replies {
-		n, replyErr := reply.AsInt64()
-		acked += n
-		if err == nil {
-			err = replyErr
-		}
-	}
+	acked, err := c.sum(ctx, cmds)
 	c.metrics.acked.Add(float64(acked))
 	if err != nil {
-		return acked, c.unavailable(fmt.Sprintf("acknowledge %d entries of %s", len(entryIDs), c.cfg.Key), err)
+		return acked, c.unavailable(opAck, err)
 	}
 	c.metrics.ackedMissing.Add(float64(int64(len(entryIDs)) - acked))
 	return acked, nil

@@ -35,6 +35,7 @@ type Client struct {
 	// ensuring holds one token, for whoever looks after the group.
 	ensuring  chan struct{}
 	groupSeen atomic.Bool
+	advise    sync.Once
 
 	// life ends when the client is closed, and with it every call to Redis.
 	life     context.Context
@@ -116,7 +117,7 @@ func open(opt rueidis.ClientOption, cfg RedisConfig, d *dialer) (rueidis.Client,
 // Ping asks Redis for a sign of life.
 func (c *Client) Ping(ctx context.Context) error {
 	if _, err := c.do(ctx, c.redis.B().Ping().Build()); err != nil {
-		return c.unavailable("ping", err)
+		return c.unavailable(opPing, err)
 	}
 	return nil
 }
@@ -153,6 +154,20 @@ func (c *Client) do(ctx context.Context, cmd rueidis.Completed) (rueidis.RedisMe
 		return rueidis.RedisMessage{}, err
 	}
 	return replies[0].ToMessage()
+}
+
+// sum runs commands that each answer with a number, and returns the sum of
+// those that did with the error of the first that did not.
+func (c *Client) sum(ctx context.Context, cmds []rueidis.Completed) (total int64, err error) {
+	replies, err := c.call(ctx, c.redisCfg.Timeout, false, cmds...)
+	for _, reply := range replies {
+		n, replyErr := reply.AsInt64()
+		total += n
+		if err == nil {
+			err = replyErr
+		}
+	}
+	return total, err
 }
 
 // call runs commands and returns their replies, or an error when ctx ends or

@@ -104,16 +104,37 @@ func classifyReply(text string) failure {
 	return failure{reason: reasonOther, code: code, detail: "Redis refused"}
 }
 
-// unavailable wraps what went wrong with op for the caller. A server that has
-// become a replica loses its connections: after a failover the address leads
-// elsewhere, and a connection does not follow by itself.
+// The operations, as they stand in errors and in the metric label.
+const (
+	opAck       = "acknowledge"
+	opBury      = "bury"
+	opClaim     = "claim"
+	opDelete    = "remove_dead_letters"
+	opGroup     = "ensure_group"
+	opInspect   = "inspect"
+	opLetters   = "dead_letters"
+	opPending   = "read_pending"
+	opPing      = "ping"
+	opPublish   = "publish"
+	opRead      = "read"
+	opReap      = "remove_consumers"
+	opRepublish = "republish"
+	opStats     = "stats"
+	opTrim      = "trim"
+)
+
+// unavailable counts what went wrong with an operation and wraps it for the
+// caller. A server that has become a replica loses its connections: after a
+// failover the address leads elsewhere, and a connection does not follow by
+// itself.
 func (c *Client) unavailable(op string, err error) *event.Error {
 	f := classify(err)
 	if f.reason == reasonReadOnly {
 		c.dialer.drop()
 	}
+	c.metrics.errors.WithLabelValues(op, f.reason).Inc()
 	return &event.Error{
 		Kind: event.KindUnavailable, Detail: f.detail, Code: f.code,
-		RetryAfter: retryAfter, Err: fmt.Errorf("%s: %w", op, err),
+		RetryAfter: retryAfter, Err: fmt.Errorf("%s %s: %w", op, c.cfg.Key, err),
 	}
 }

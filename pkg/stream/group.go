@@ -20,12 +20,13 @@ func (c *Client) EnsureGroup(ctx context.Context) error {
 	case c.ensuring <- struct{}{}:
 		defer func() { <-c.ensuring }()
 	case <-ctx.Done():
-		return c.unavailable("ensure group "+c.cfg.Group, ctx.Err())
+		return c.unavailable(opGroup, ctx.Err())
 	}
 	if err := c.ensureGroup(ctx); err != nil {
-		return c.unavailable("ensure group "+c.cfg.Group, err)
+		return c.unavailable(opGroup, err)
 	}
 	c.groupSeen.Store(true)
+	c.advise.Do(func() { c.logAdvice(ctx) })
 	return nil
 }
 

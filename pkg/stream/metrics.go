@@ -9,21 +9,26 @@ import (
 
 type metrics struct {
 	published       prometheus.Counter
-	publishErrors   *prometheus.CounterVec
+	errors          *prometheus.CounterVec
 	publishSeconds  prometheus.Histogram
 	pipelineEvents  prometheus.Histogram
 	queuedEvents    prometheus.Gauge
 	groupsRecreated prometheus.Counter
 	acked           prometheus.Counter
 	ackedMissing    prometheus.Counter
+	claimed         prometheus.Counter
+	claimedDeleted  prometheus.Counter
+	buried          prometheus.Counter
+	republished     prometheus.Counter
+	trimmed         prometheus.Counter
 }
 
 func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 	r := &registrar{reg: reg}
 	m := &metrics{
 		published: register(r, counter("published_events_total", "Events that Redis confirmed to be on the stream.")),
-		publishErrors: register(r, prometheus.NewCounterVec(opts("publish_errors_total",
-			"Requests of which some events were not confirmed, by reason."), []string{"reason"})),
+		errors: register(r, prometheus.NewCounterVec(opts("errors_total",
+			"Operations on the stream that failed, by reason."), []string{"operation", "reason"})),
 		publishSeconds: register(r, prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name: "eventpulse_stream_publish_seconds", Help: "Time from a request to publish until its answer.",
 			Buckets: prometheus.ExponentialBuckets(0.0001, 2.5, 12),
@@ -38,6 +43,11 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 		groupsRecreated: register(r, counter("groups_recreated_total", "Times a consumer group was lost and created again.")),
 		acked:           register(r, counter("acked_entries_total", "Entries acknowledged that were pending.")),
 		ackedMissing:    register(r, counter("acked_missing_entries_total", "Entries acknowledged that were not pending any more.")),
+		claimed:         register(r, counter("claimed_entries_total", "Entries taken over from consumers that left them.")),
+		claimedDeleted:  register(r, counter("claimed_deleted_entries_total", "Entries deleted from the stream before they were acknowledged, found while claiming.")),
+		buried:          register(r, counter("buried_entries_total", "Entries moved to the dead letters.")),
+		republished:     register(r, counter("republished_entries_total", "Dead letters put back on the stream.")),
+		trimmed:         register(r, counter("trimmed_entries_total", "Entries removed from the stream that every group was done with.")),
 	}
 	return m, r.err
 }

@@ -63,7 +63,7 @@ func TestPublishWhileRedisHangs(t *testing.T) {
 	require.Eventually(t, func() bool { return c.Publish(ctx, sample(0, 1)) == nil }, 10*time.Second, 10*time.Millisecond)
 	start := time.Now()
 	require.NoError(t, c.Publish(ctx, sample(0, 1)))
-	require.Less(t, time.Since(start), 200*time.Millisecond)
+	require.Less(t, time.Since(start), timeout)
 }
 
 func TestPingAndStatsEndWhileRedisHangs(t *testing.T) {
@@ -81,7 +81,7 @@ func TestPingAndStatsEndWhileRedisHangs(t *testing.T) {
 			defer cancel()
 			start := time.Now()
 			refused(t, call(ctx), reasonTimeout)
-			require.Less(t, time.Since(start), 250*time.Millisecond)
+			require.Less(t, time.Since(start), time.Second)
 		})
 	}
 }

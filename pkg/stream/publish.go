@@ -32,8 +32,7 @@ func (c *Client) Publish(ctx context.Context, events []event.Event) error {
 	err := c.publish(ctx, newRequest(events))
 	c.metrics.publishSeconds.Observe(time.Since(start).Seconds())
 	if err != nil {
-		c.metrics.publishErrors.WithLabelValues(classify(err).reason).Inc()
-		return c.unavailable(fmt.Sprintf("publish %d event(s) to %s", len(events), c.cfg.Key), err)
+		return c.unavailable(opPublish, err)
 	}
 	c.metrics.published.Add(float64(len(events)))
 	return nil

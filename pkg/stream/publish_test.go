@@ -105,13 +105,13 @@ func TestPublishSaysWhyRedisRefuses(t *testing.T) {
 			for _, command := range tc.provoke {
 				say(t, c, command...)
 			}
-			before := testutil.ToFloat64(c.metrics.publishErrors.WithLabelValues(tc.reason))
+			before := testutil.ToFloat64(c.metrics.errors.WithLabelValues(opPublish, tc.reason))
 			err := c.Publish(ctx, sample(0, 3))
 			refused(t, err, tc.reason)
 			var e *event.Error
 			require.ErrorAs(t, err, &e)
 			require.Equal(t, tc.code, e.Code)
-			require.InDelta(t, before+1, testutil.ToFloat64(c.metrics.publishErrors.WithLabelValues(tc.reason)), 0)
+			require.InDelta(t, before+1, testutil.ToFloat64(c.metrics.errors.WithLabelValues(opPublish, tc.reason)), 0)
 			require.Eventually(t, func() bool { return c.Ping(ctx) == nil }, 5*time.Second, 5*time.Millisecond)
 			for _, command := range tc.amend {
 				say(t, c, command...)
@@ -134,8 +134,12 @@ func TestPublishSaysWhenLoadingOrMisconfigured(t *testing.T) {
 	}
 }
 
+// impatient is the time that requests have in production.
+func impatient(_ *RedisConfig, cfg *Config) { cfg.PublishTimeout = time.Second }
+
 func TestPublishHeedsItsContext(t *testing.T) {
-	c, server := withRedis(t)
+	server := servers.Redis(t)
+	c := newClient(t, server.URL(), impatient)
 	ctx, cancel := context.WithCancel(testContext(t))
 	require.NoError(t, c.Ping(ctx))
 	require.NoError(t, server.Pause())
@@ -147,7 +151,7 @@ func TestPublishHeedsItsContext(t *testing.T) {
 	case err := <-done:
 		refused(t, err, reasonCanceled)
 		require.ErrorIs(t, err, context.Canceled)
-	case <-time.After(300 * time.Millisecond):
+	case <-time.After(700 * time.Millisecond):
 		t.Fatal("Publish did not return")
 	}
 	refused(t, c.Publish(ctx, sample(0, 1)), reasonCanceled)
@@ -212,7 +216,7 @@ func TestCloseSendsWhatIsQueued(t *testing.T) {
 
 // Close does not wait for ever for a Redis that does not answer.
 func TestCloseWhileRedisHangs(t *testing.T) {
-	c := newClient(t, newPaused(t).URL())
+	c := newClient(t, newPaused(t).URL(), impatient)
 	done := make(chan error, 1)
 	go func() { done <- c.Publish(context.Background(), sample(0, 1)) }()
 	reading := make(chan error, 1)

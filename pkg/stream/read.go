@@ -24,7 +24,7 @@ const readSlack = time.Second
 func (c *Client) Read(ctx context.Context, consumer string, limit int, block time.Duration) ([]event.Delivery, error) {
 	deliveries, err := c.readGroup(ctx, consumer, limit, block, ">")
 	if err != nil {
-		return nil, c.unavailable("read "+c.cfg.Key, err)
+		return nil, c.unavailable(opRead, err)
 	}
 	return deliveries, nil
 }
@@ -39,7 +39,7 @@ func (c *Client) Read(ctx context.Context, consumer string, limit int, block tim
 func (c *Client) Pending(ctx context.Context, consumer, after string, limit int) ([]event.Delivery, error) {
 	deliveries, err := c.readGroup(ctx, consumer, limit, 0, after)
 	if err != nil {
-		return nil, c.unavailable("read pending of "+c.cfg.Key, err)
+		return nil, c.unavailable(opPending, err)
 	}
 	// Some servers that only resemble Redis return all there are.
 	return deliveries[:min(len(deliveries), max(limit, 1))], nil

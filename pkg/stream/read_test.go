@@ -206,7 +206,7 @@ func TestReadReturnsWhenCancelled(t *testing.T) {
 		cancel()
 		err := <-done
 		t.Log("returned after", time.Since(start))
-		require.Less(t, time.Since(start), 100*time.Millisecond)
+		require.Less(t, time.Since(start), 500*time.Millisecond)
 		refused(t, err, reasonCanceled)
 		require.ErrorIs(t, err, context.Canceled)
 		awaitBlocked(t, c, 0)
@@ -251,7 +251,7 @@ func TestReadWhileRedisHangs(t *testing.T) {
 	awaitBlocked(t, c, 1)
 	require.NoError(t, server.Pause())
 	refused(t, <-done, reasonTimeout)
-	require.Less(t, time.Since(start), 500*time.Millisecond+readSlack+300*time.Millisecond)
+	require.Less(t, time.Since(start), 500*time.Millisecond+readSlack+500*time.Millisecond)
 	require.NoError(t, server.Resume())
 	require.Eventually(t, func() bool { _, err := c.Read(ctx, "a", 10, time.Millisecond); return err == nil }, 5*time.Second, 10*time.Millisecond)
 }

@@ -63,7 +63,7 @@ return {count, first}`
 func (c *Client) Stats(ctx context.Context) (Stats, error) {
 	s, err := c.stats(ctx)
 	if err != nil {
-		return Stats{}, c.unavailable("count "+c.cfg.Key, err)
+		return Stats{}, c.unavailable(opStats, err)
 	}
 	return s, nil
 }

@@ -1,0 +1,121 @@
+package stream
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/eventpulse/eventpulse/pkg/event"
+)
+
+func TestDeadLettersInPages(t *testing.T) {
+	c, _ := withRedis(t)
+	ctx := testContext(t)
+	got := given(t, c, "a", 25)
+	require.NoError(t, c.Bury(ctx, burials(got...)))
+	var entries []string
+	var last DeadLetter
+	for after := ""; ; after = last.ID {
+		page, err := c.DeadLetters(ctx, after, 10)
+		require.NoError(t, err)
+		if len(page) == 0 {
+			break
+		}
+		require.LessOrEqual(t, len(page), 10)
+		for _, l := range page {
+			entries = append(entries, l.EntryID)
+			last = l
+		}
+	}
+	require.Equal(t, entryIDs(got), entries)
+
+	one, found, err := c.DeadLetter(ctx, last.ID)
+	require.NoError(t, err)
+	require.True(t, found)
+	require.Equal(t, last, one)
+	for _, id := range []string{"1-1", "-", "+", "", "x"} {
+		_, found, err = c.DeadLetter(ctx, id)
+		require.NoError(t, err)
+		require.False(t, found)
+	}
+
+	n, err := c.RemoveDeadLetters(ctx, []string{last.ID, "1-1"})
+	require.NoError(t, err)
+	require.EqualValues(t, 1, n)
+	require.Len(t, buried(t, c), 24)
+	n, err = c.RemoveDeadLetters(ctx, nil)
+	require.NoError(t, err)
+	require.Zero(t, n)
+	_, err = c.RemoveDeadLetters(ctx, []string{"x"})
+	refused(t, err, reasonOther)
+}
+
+func TestRepublish(t *testing.T) {
+	c, _ := withRedis(t)
+	ctx := testContext(t)
+	got := given(t, c, "a", 250)
+	require.NoError(t, c.Bury(ctx, burials(got...)))
+	letters := buried(t, c)
+	letters[0].Fields = append(letters[0].Fields[:0:0], letters[0].Fields...)
+	for i, f := range letters[0].Fields {
+		if f == event.FieldPayload {
+			letters[0].Fields[i+1] = `{"mended":true}`
+		}
+	}
+
+	say(t, c, "CONFIG", "SET", "maxmemory", "1")
+	_, err := c.Republish(ctx, letters...)
+	refused(t, err, "out_of_memory")
+	say(t, c, "CONFIG", "SET", "maxmemory", "0")
+	require.Len(t, buried(t, c), 250)
+
+	n, err := c.Republish(ctx, letters[:100]...)
+	require.NoError(t, err)
+	require.EqualValues(t, 100, n)
+	n, err = c.Republish(ctx, letters...)
+	require.NoError(t, err)
+	require.EqualValues(t, 150, n, "those of the first time are not there any more")
+	require.Empty(t, buried(t, c))
+
+	again, err := c.Read(ctx, "a", 1000, time.Second)
+	require.NoError(t, err)
+	require.Equal(t, deliveredIDs(got), deliveredIDs(again))
+	require.JSONEq(t, `{"mended":true}`, field(again[0], event.FieldPayload))
+	require.Equal(t, got[1].Fields, again[1].Fields)
+}
+
+func TestRepublishRefusesWhatCannotBe(t *testing.T) {
+	c, _ := withRedis(t)
+	for _, fields := range [][]string{nil, {"odd"}, make([]string, maxFields+2)} {
+		_, err := c.Republish(testContext(t), DeadLetter{ID: "1-1", Burial: Burial{Delivery: event.Delivery{Fields: fields}}})
+		require.Equal(t, event.KindInvalid, event.KindOf(err))
+	}
+	n, err := c.Republish(testContext(t))
+	require.NoError(t, err)
+	require.Zero(t, n)
+}
+
+// What somebody else put among the dead letters is shown as it is.
+func TestForeignDeadLetters(t *testing.T) {
+	c, _ := withRedis(t)
+	say(t, c, "XADD", c.dlqKey, "5-5", "k", "v")
+	letters := buried(t, c)
+	require.Equal(t, []DeadLetter{{ID: "5-5", Burial: Burial{Delivery: event.Delivery{Fields: []string{"k", "v"}}}}}, letters)
+	n, err := c.Republish(testContext(t), letters...)
+	require.NoError(t, err)
+	require.EqualValues(t, 1, n)
+}
+
+func TestDeadLettersOfWrongType(t *testing.T) {
+	c, _ := withRedis(t)
+	say(t, c, "SET", c.dlqKey, "x")
+	_, err := c.DeadLetters(testContext(t), "", 10)
+	refused(t, err, "wrong_type")
+	_, _, err = c.DeadLetter(testContext(t), "1-1")
+	refused(t, err, "wrong_type")
+	_, err = c.RemoveDeadLetters(testContext(t), []string{"1-1"})
+	refused(t, err, "wrong_type")
+	_, err = c.Republish(testContext(t), DeadLetter{ID: "1-1", Burial: Burial{Delivery: event.Delivery{Fields: []string{"k", "v"}}}})
+	refused(t, err, "wrong_type")
+}
