@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net"
 	"net/http"
 	"net/http/pprof"
 	"strings"
@@ -70,11 +69,9 @@ func NewAdmin(cfg AdminConfig, checks []Check, gatherer prometheus.Gatherer, log
 	a.web = &web{
 		addr:     cfg.Addr,
 		http:     srv,
-		over:     func(ln net.Listener) net.Listener { return ln },
+		edge:     &edge{maxHead: 4 * headerSlop},
 		shutdown: adminShutdownTimeout,
 		drain:    a.Drain,
-		cut:      func() {},
-		busy:     func() int64 { return 0 },
 	}
 	return a, nil
 }
@@ -140,7 +137,14 @@ func (a *Admin) routes(cfg AdminConfig, gatherer prometheus.Gatherer, log *slog.
 		mux.HandleFunc("GET /debug/pprof/symbol", pprof.Symbol)
 		mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
 	}
-	return mux
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if c := connOf(r); c != nil && !c.begin(r) {
+			w.Header().Set("Connection", "close")
+			text(w, http.StatusBadRequest, "contradictory framing\n")
+			return
+		}
+		mux.ServeHTTP(w, r)
+	})
 }
 
 // ready runs all checks at once and tells of each on a line of its own.

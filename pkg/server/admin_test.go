@@ -17,7 +17,7 @@ func startAdmin(t *testing.T, cfg AdminConfig, checks ...Check) *Admin {
 	t.Helper()
 	reg := newRegistry()
 	reg.MustRegister(prometheus.NewGauge(prometheus.GaugeOpts{Name: "eventpulse_test"}))
-	a, err := NewAdmin(cfg, checks, reg, discard())
+	a, err := NewAdmin(cfg, checks, reg, quiet())
 	require.NoError(t, err)
 	require.NoError(t, a.Listen())
 	ctx, stop := context.WithCancel(context.Background())
@@ -131,13 +131,13 @@ func TestConfigNamesItsKeys(t *testing.T) {
 	for _, addr := range []string{"3000", ":http!", ":99999", "a:b:c"} {
 		require.ErrorContains(t, AdminConfig{Addr: addr}.Validate(), "admin.addr: ", addr)
 	}
-	_, err = New(Config{}, &fake{}, pong, discard(), newRegistry())
+	_, err = New(Config{}, &fake{}, pong, quiet(), newRegistry())
 	require.Error(t, err)
-	_, err = NewAdmin(AdminConfig{Addr: "x"}, nil, newRegistry(), discard())
+	_, err = NewAdmin(AdminConfig{Addr: "x"}, nil, newRegistry(), quiet())
 	require.Error(t, err)
 	reg := newRegistry()
-	_, err = New(testConfig(), &fake{}, pong, discard(), reg)
+	_, err = New(testConfig(), &fake{}, pong, quiet(), reg)
 	require.NoError(t, err)
-	_, err = New(testConfig(), &fake{}, pong, discard(), reg)
+	_, err = New(testConfig(), &fake{}, pong, quiet(), reg)
 	require.ErrorContains(t, err, "register HTTP metrics")
 }

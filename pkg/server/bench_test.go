@@ -33,7 +33,7 @@ func (forgetful) Batch(context.Context, string) ([]uuid.UUID, error) {
 func newBench(b *testing.B) *Server {
 	cfg := DefaultConfig()
 	cfg.Addr, cfg.DrainDelay = "127.0.0.1:0", 0
-	s, err := New(cfg, forgetful{}, pong, discard(), newRegistry())
+	s, err := New(cfg, forgetful{}, pong, quiet(), newRegistry())
 	require.NoError(b, err)
 	return s
 }
@@ -71,9 +71,7 @@ func BenchmarkLoopback(b *testing.B) {
 	})
 	b.Run("server without edge", func(b *testing.B) {
 		s := newBench(b)
-		var ln net.Listener
-		s.web.over = func(l net.Listener) net.Listener { ln = l; return l }
-		serveAndRun(b, s.Listen, s.Addr, s.web.http.Serve, func() net.Listener { return ln }, s.Close)
+		serveAndRun(b, s.Listen, s.Addr, s.web.http.Serve, func() net.Listener { return s.web.edge.Listener }, s.Close)
 	})
 	b.Run("bare", func(b *testing.B) {
 		srv := &http.Server{Handler: http.HandlerFunc(bare)}

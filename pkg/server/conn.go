@@ -21,33 +21,6 @@ const (
 	refusalTimeout = time.Second
 )
 
-// edge is a listener whose connections do what net/http leaves undone; see
-// [conn]. It is shared by all its connections.
-type edge struct {
-	net.Listener
-	// refusal composes the whole answer to a request that never reached a
-	// handler, and counts it.
-	refusal func(status int, detail string) []byte
-	// maxHead is the size past which a block of bytes cannot be a head.
-	maxHead int
-	// hurry makes connections close without lingering.
-	hurry atomic.Bool
-	// busy counts the connections that owe an answer or are about to: new
-	// ones, and those with bytes of a request not yet answered.
-	busy atomic.Int64
-}
-
-// Accept implements [net.Listener].
-func (e *edge) Accept() (net.Conn, error) {
-	nc, err := e.Listener.Accept()
-	if err != nil {
-		return nil, err
-	}
-	c := &conn{Conn: nc, edge: e}
-	c.setBusy(true)
-	return c, nil
-}
-
 // conn stands between net/http and one TCP connection for what cannot be done
 // above it:
 //
@@ -85,8 +58,10 @@ type conn struct {
 	refused bool
 	// linger asks for the careful way of closing.
 	linger atomic.Bool
-	// busy says whether c is counted in edge.busy.
-	busy atomic.Bool
+	// spoken says that c is not among edge.fresh, busy that it is counted
+	// in edge.busy, closed that it is not in edge.open.
+	spoken       bool
+	busy, closed atomic.Bool
 }
 
 func (c *conn) setBusy(busy bool) {
@@ -131,6 +106,10 @@ func (c *conn) Read(p []byte) (int, error) {
 		}
 		c.rest = c.buf[:n]
 		c.setBusy(true)
+		if !c.spoken {
+			c.spoken = true
+			c.edge.spoke(c)
+		}
 	}
 	n := c.next(min(len(p), len(c.rest)))
 	copy(p, c.rest[:n])
@@ -171,14 +150,14 @@ func (c *conn) next(limit int) int {
 
 // stalled answers a peer that sent part of a head and then nothing.
 func (c *conn) stalled(err error) {
-	if len(c.head) > 0 && !c.serving.Load() && errors.Is(err, os.ErrDeadlineExceeded) {
+	if len(c.head) > 0 && !c.serving.Load() && c.edge.refusal != nil && errors.Is(err, os.ErrDeadlineExceeded) {
 		_ = c.refuse(http.StatusRequestTimeout, "the request's headers did not arrive in time")
 	}
 }
 
 // Write implements [net.Conn].
 func (c *conn) Write(p []byte) (int, error) {
-	if c.serving.Load() {
+	if c.serving.Load() || c.edge.refusal == nil {
 		return c.Conn.Write(p)
 	}
 	if c.refused {
@@ -244,6 +223,10 @@ func (c *conn) Close() error {
 	if c.linger.Load() {
 		_ = c.CloseWrite()
 	}
-	c.setBusy(false)
+	if !c.closed.Swap(true) {
+		c.setBusy(false)
+		c.edge.spoke(c)
+		c.edge.open.Add(-1)
+	}
 	return c.Conn.Close()
 }

@@ -87,7 +87,7 @@ func randomRequest(r *rand.Rand) sent {
 // net/http does. Its buffer must be empty after each of them, and what the
 // connection says of each must be about that one.
 func TestConnKeepsRequestsApart(t *testing.T) {
-	for seed := range uint64(400) {
+	for seed := range uint64(200) {
 		random := rand.New(rand.NewPCG(seed, 1))
 		var stream bytes.Buffer
 		var all []sent

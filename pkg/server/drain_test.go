@@ -31,10 +31,7 @@ func drainUnderLoad(t *testing.T, relentless bool) {
 	r := start(t, &fake{one: func(context.Context, string) (uuid.UUID, error) {
 		accepted.Add(1)
 		return someID, nil
-	}}, func(c *Config) {
-		c.DrainDelay = 300 * time.Millisecond
-		c.ReadHeaderTimeout, c.ReadTimeout = 4*time.Second, 5*time.Second
-	})
+	}}, func(c *Config) { c.DrainDelay = 300 * time.Millisecond })
 
 	var clients sync.WaitGroup
 	for range 16 {
@@ -71,7 +68,9 @@ func drainUnderLoad(t *testing.T, relentless bool) {
 	if !relentless {
 		require.Zero(t, failed.Load())
 	}
-	require.Zero(t, r.web.busy())
+	require.Zero(t, r.web.edge.busy.Load())
+	require.Zero(t, r.web.edge.open.Load())
+	require.Empty(t, r.web.edge.fresh)
 	t.Logf("%d accepted and answered, %d failed", accepted.Load(), failed.Load())
 }
 
@@ -97,6 +96,18 @@ func TestInFlightIsAnsweredBeforeTheEnd(t *testing.T) {
 	require.True(t, a.Close)
 	p.requireClosed()
 	require.NoError(t, r.ended())
+}
+
+// TestSilentConnectionsDoNotDelayTheEnd has a connection that was opened in
+// advance and never used.
+func TestSilentConnectionsDoNotDelayTheEnd(t *testing.T) {
+	r := start(t, &fake{})
+	silent := r.dial(t)
+	eventually(t, func() bool { return r.web.edge.open.Load() == 1 }, "accepted")
+	begin := time.Now()
+	require.NoError(t, r.ended())
+	require.Less(t, time.Since(begin), 4*time.Second)
+	silent.requireClosed()
 }
 
 func TestDrainDelayAnswersWithClose(t *testing.T) {
@@ -129,7 +140,7 @@ func TestListen(t *testing.T) {
 	require.NoError(t, r.Listen(), "again")
 	cfg := testConfig()
 	cfg.Addr = r.Addr()
-	s, err := New(cfg, &fake{}, pong, discard(), newRegistry())
+	s, err := New(cfg, &fake{}, pong, quiet(), newRegistry())
 	require.NoError(t, err)
 	require.Empty(t, s.Addr())
 	require.ErrorContains(t, s.Listen(), cfg.Addr)
@@ -137,7 +148,7 @@ func TestListen(t *testing.T) {
 	require.NoError(t, s.Close())
 
 	cfg.Addr = "127.0.0.1:0"
-	s, err = New(cfg, &fake{}, pong, discard(), newRegistry())
+	s, err = New(cfg, &fake{}, pong, quiet(), newRegistry())
 	require.NoError(t, err)
 	require.NoError(t, s.Listen())
 	require.NoError(t, s.Close(), "without having served")

@@ -85,15 +85,13 @@ func (s *Server) health(c echo.Context) error {
 
 // healthReason says why Redis is not well, without addresses.
 func healthReason(err error) string {
-	var e *event.Error
-	switch {
-	case errors.Is(err, errNoAnswer), errors.Is(err, context.DeadlineExceeded):
+	if errors.Is(err, errNoAnswer) || errors.Is(err, context.DeadlineExceeded) {
 		return errNoAnswer.Error()
-	case errors.As(err, &e) && e.Detail != "":
-		return e.Detail
-	default:
-		return "unreachable"
 	}
+	if e, ok := errors.AsType[*event.Error](err); ok && e.Detail != "" {
+		return e.Detail
+	}
+	return "unreachable"
 }
 
 // write writes a whole answer, the connection's last while the server drains.

@@ -92,7 +92,7 @@ func hexLen(s string) string {
 // TestUnwantedBodyThatStalls must not leave the connection open for what
 // comes late to be taken for a request.
 func TestUnwantedBodyThatStalls(t *testing.T) {
-	r := start(t, &fake{})
+	r := start(t, &fake{}, impatient)
 	p := r.dial(t)
 	p.send("POST /nothing HTTP/1.1\r\nHost: h\r\nContent-Length: 100\r\n\r\n{}")
 	requireProblem(t, p.answer("POST"), http.StatusNotFound)

@@ -94,17 +94,18 @@ type rig struct {
 	done chan error
 }
 
-// testConfig is quick where the default is patient.
+// impatient makes a server soon tire of what is slow to arrive.
+func impatient(c *Config) {
+	c.ReadHeaderTimeout, c.ReadTimeout = 300*time.Millisecond, 600*time.Millisecond
+}
+
+// testConfig is the default with small limits and no delays.
 func testConfig() Config {
 	cfg := DefaultConfig()
 	cfg.Addr = "127.0.0.1:0"
 	cfg.MaxBodyBytes = 64 << 10
 	cfg.MaxInFlightBytes = 1 << 20
 	cfg.MaxHeaderBytes = 8 << 10
-	cfg.ReadHeaderTimeout = 300 * time.Millisecond
-	cfg.ReadTimeout = 600 * time.Millisecond
-	cfg.WriteTimeout = patience
-	cfg.IdleTimeout = patience
 	cfg.DrainDelay = 0
 	cfg.ShutdownTimeout = patience
 	return cfg
@@ -258,7 +259,7 @@ func eventually(tb testing.TB, ok func() bool, what string) {
 	require.Eventually(tb, ok, patience, 5*time.Millisecond, what)
 }
 
-func discard() *slog.Logger { return slog.New(slog.DiscardHandler) }
+func quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }
 
 func newRegistry() *prometheus.Registry { return prometheus.NewRegistry() }
 

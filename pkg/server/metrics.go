@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -38,14 +39,13 @@ func routeOf(path string) route {
 // metrics are what the edge counts. Its labels are routes and status codes,
 // both of a bounded number.
 type metrics struct {
-	requests    *prometheus.CounterVec
-	durations   [routeCount]prometheus.Observer
-	accepted    [routeCount]prometheus.Counter // the 202s of requests
-	bodyBytes   prometheus.Counter
-	connections prometheus.Gauge
+	requests  *prometheus.CounterVec
+	durations [routeCount]prometheus.Observer
+	accepted  [routeCount]prometheus.Counter // the 202s of requests
+	bodyBytes prometheus.Counter
 }
 
-func newMetrics(reg prometheus.Registerer, inFlight, inFlightBytes *budget) (*metrics, error) {
+func newMetrics(reg prometheus.Registerer, inFlight, inFlightBytes, connections *atomic.Int64) (*metrics, error) {
 	m := &metrics{
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "eventpulse_http_requests_total",
@@ -55,23 +55,20 @@ func newMetrics(reg prometheus.Registerer, inFlight, inFlightBytes *budget) (*me
 			Name: "eventpulse_http_request_body_bytes_total",
 			Help: "Bytes of request bodies read, after decompression.",
 		}),
-		connections: prometheus.NewGauge(prometheus.GaugeOpts{
-			Name: "eventpulse_http_connections",
-			Help: "Connections open.",
-		}),
 	}
 	durations := prometheus.NewHistogramVec(prometheus.HistogramOpts{
 		Name:    "eventpulse_http_request_duration_seconds",
 		Help:    "Time from the headers of a request read to its answer written, by route.",
 		Buckets: []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 10},
 	}, []string{"route"})
-	gauge := func(name, help string, b *budget) prometheus.Collector {
+	gauge := func(name, help string, n *atomic.Int64) prometheus.Collector {
 		return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help},
-			func() float64 { return float64(b.held.Load()) })
+			func() float64 { return float64(n.Load()) })
 	}
 	var errs []error
 	for _, c := range []prometheus.Collector{
-		m.requests, m.bodyBytes, m.connections, durations,
+		m.requests, m.bodyBytes, durations,
+		gauge("eventpulse_http_connections", "Connections open.", connections),
 		gauge("eventpulse_http_requests_in_flight", "POST requests in progress.", inFlight),
 		gauge("eventpulse_http_request_body_bytes_in_flight", "Bytes of request bodies held in memory.", inFlightBytes),
 	} {

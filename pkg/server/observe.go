@@ -51,14 +51,12 @@ func (s *Server) observe(next echo.HandlerFunc) echo.HandlerFunc {
 		default:
 			err = guard(next, c)
 		}
-		// Deferred because fail may abort.
-		defer func() {
-			took := time.Since(start)
-			s.metrics.answered(routeOf(c.Path()), c.Response().Status, took)
-			s.record(c, id, took, err)
-		}()
-		if err != nil {
-			s.fail(c, nc, id, err)
+		unread := err != nil && s.fail(c, nc, id, err)
+		took := time.Since(start)
+		s.metrics.answered(routeOf(c.Path()), c.Response().Status, took)
+		s.record(c, id, took, err)
+		if unread {
+			discard(c, nc)
 		}
 		return nil
 	}
@@ -91,17 +89,23 @@ func guard(next echo.HandlerFunc, c echo.Context) (err error) {
 	return next(c)
 }
 
-// fail answers a request that failed.
-func (s *Server) fail(c echo.Context, nc *conn, id string, err error) {
+// fail answers a request that failed, and reports whether its body is in the
+// way of the next one.
+func (s *Server) fail(c echo.Context, nc *conn, id string, err error) (unread bool) {
 	if c.Response().Committed {
-		return // the handler had its own answer
+		return false // the handler had its own answer
 	}
 	f := failureOf(err)
 	r, h := c.Request(), c.Response().Header()
-	unread := r.ContentLength != 0
-	last := f.close || unread && (r.ContentLength > maxDiscarded || r.Header["Expect"] != nil)
-	if last {
+	unread = r.ContentLength != 0
+	if f.close || unread && (r.ContentLength > maxDiscarded || r.Header["Expect"] != nil) {
 		hangUp(h, nc)
+		if unread && nc != nil {
+			// net/http reads some of the body before it closes; it is not
+			// worth waiting for.
+			_ = nc.SetReadDeadline(time.Now().Add(lingerTime))
+		}
+		unread = false
 	}
 	if f.status == http.StatusServiceUnavailable {
 		wait := f.retryAfter
@@ -113,17 +117,19 @@ func (s *Server) fail(c echo.Context, nc *conn, id string, err error) {
 	if f.header != "" {
 		h[f.header] = []string{f.value}
 	}
-	body := appendProblem(nil, f, id)
-	if !unread || last {
-		_ = s.write(c, f.status, typeProblem, body)
-		return
+	if unread {
+		// Left to itself, net/http would keep the answer until it has read
+		// the body.
+		_ = http.NewResponseController(c.Response().Writer).EnableFullDuplex()
 	}
-	// Left alone, the answer would wait for a body that nobody wants.
-	control := http.NewResponseController(c.Response().Writer)
-	_ = control.EnableFullDuplex()
-	_ = s.write(c, f.status, typeProblem, body)
-	_ = control.Flush()
-	if _, err := io.CopyN(io.Discard, r.Body, maxDiscarded+1); !errors.Is(err, io.EOF) {
+	_ = s.write(c, f.status, typeProblem, appendProblem(nil, f, id))
+	return unread
+}
+
+// discard sends the answer off and reads away the body that nobody wanted.
+func discard(c echo.Context, nc *conn) {
+	_ = http.NewResponseController(c.Response().Writer).Flush()
+	if _, err := io.CopyN(io.Discard, c.Request().Body, maxDiscarded+1); !errors.Is(err, io.EOF) {
 		// What follows on this connection could be taken for a request.
 		if nc != nil {
 			nc.linger.Store(true)
@@ -190,8 +196,7 @@ func causeAttrs(status int, err error) []slog.Attr {
 		return nil
 	}
 	attrs := []slog.Attr{slog.String("error", err.Error())}
-	var p *panicked
-	if errors.As(err, &p) {
+	if p, ok := errors.AsType[*panicked](err); ok {
 		attrs = append(attrs, slog.String("stack", string(p.stack)))
 	}
 	return attrs

@@ -53,12 +53,10 @@ func tooLarge(limit int64) *failure {
 // failureOf says how err is answered. This is the one place where the kind of
 // an error becomes a status.
 func failureOf(err error) *failure {
-	var own *failure
-	if errors.As(err, &own) {
+	if own, ok := errors.AsType[*failure](err); ok {
 		return own
 	}
-	var routing *echo.HTTPError
-	if errors.As(err, &routing) {
+	if routing, ok := errors.AsType[*echo.HTTPError](err); ok {
 		switch routing.Code {
 		case http.StatusNotFound:
 			return &failure{status: routing.Code, detail: "there is nothing at this path"}
@@ -66,8 +64,7 @@ func failureOf(err error) *failure {
 			return &failure{status: routing.Code, detail: "the Allow header names the methods of this path"}
 		}
 	}
-	var e *event.Error
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[*event.Error](err); ok {
 		f := &failure{detail: e.Detail, problems: e.Problems, more: e.More, cause: err}
 		switch e.Kind {
 		case event.KindInvalid:

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net"
 	"net/http"
 	"sync"
 	"sync/atomic"
@@ -70,28 +69,23 @@ func New(cfg Config, in Ingester, ping func(ctx context.Context) error, log *slo
 	if s.bodies, err = newBodies(cfg.MaxBodyBytes); err != nil {
 		return nil, err
 	}
-	if s.metrics, err = newMetrics(reg, &s.inFlight, &s.room); err != nil {
+	edge := &edge{refusal: s.refusal, maxHead: cfg.MaxHeaderBytes + headerSlop}
+	if s.metrics, err = newMetrics(reg, &s.inFlight.held, &s.room.held, &edge.open); err != nil {
 		return nil, err
 	}
-
-	edge := &edge{refusal: s.refusal, maxHead: cfg.MaxHeaderBytes + headerSlop}
 	srv := httpServer(s.routes(), log)
 	srv.ReadHeaderTimeout = cfg.ReadHeaderTimeout
 	srv.ReadTimeout = cfg.ReadTimeout
 	srv.WriteTimeout = cfg.WriteTimeout
 	srv.IdleTimeout = cfg.IdleTimeout
 	srv.MaxHeaderBytes = cfg.MaxHeaderBytes - headerSlop
-	srv.ConnContext = withConn
-	srv.ConnState = s.connState
 	s.web = &web{
 		addr:       cfg.Addr,
 		http:       srv,
-		over:       func(ln net.Listener) net.Listener { edge.Listener = ln; return edge },
+		edge:       edge,
 		drainDelay: cfg.DrainDelay,
 		shutdown:   cfg.ShutdownTimeout,
 		drain:      func() { s.draining.Store(true) },
-		cut:        func() { edge.hurry.Store(true) },
-		busy:       edge.busy.Load,
 	}
 	return s, nil
 }
@@ -138,29 +132,4 @@ func (s *Server) routes() http.Handler {
 	e.GET(routePaths[routeHealth], s.health)
 	e.HEAD(routePaths[routeHealth], s.health)
 	return e
-}
-
-type connKey struct{}
-
-func withConn(ctx context.Context, nc net.Conn) context.Context {
-	return context.WithValue(ctx, connKey{}, nc)
-}
-
-// connOf returns the connection of r, nil where there is none.
-func connOf(r *http.Request) *conn {
-	c, _ := r.Context().Value(connKey{}).(*conn)
-	return c
-}
-
-func (s *Server) connState(nc net.Conn, state http.ConnState) {
-	switch state {
-	case http.StateNew:
-		s.metrics.connections.Inc()
-	case http.StateIdle:
-		if c, ok := nc.(*conn); ok {
-			c.idle()
-		}
-	case http.StateClosed, http.StateHijacked:
-		s.metrics.connections.Dec()
-	}
 }

@@ -11,24 +11,17 @@ import (
 	"time"
 )
 
-// silencePoll is how often a shutdown looks for what is in flight.
-const silencePoll = 5 * time.Millisecond
-
 // web is an http.Server with a listener: bound first, served after, drained
 // when its context ends.
 type web struct {
 	addr string
 	http *http.Server
-	// over wraps the listener.
-	over func(net.Listener) net.Listener
+	edge *edge
 	// drainDelay passes between the end of the context and the closing of
 	// the listener, shutdown bounds the two together.
 	drainDelay, shutdown time.Duration
-	// drain is called when the context ends, cut when connections are about
-	// to be closed over what is still in flight.
-	drain, cut func()
-	// busy counts the connections that still owe an answer.
-	busy func() int64
+	// drain is called when the context ends.
+	drain func()
 
 	mu sync.Mutex
 	ln net.Listener
@@ -36,12 +29,14 @@ type web struct {
 
 // httpServer returns an http.Server that logs to log.
 func httpServer(h http.Handler, log *slog.Logger) *http.Server {
-	return &http.Server{
+	srv := &http.Server{
 		Handler:  h,
 		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn),
 		// "OPTIONS *" is answered like everything else.
 		DisableGeneralOptionsHandler: true,
 	}
+	attach(srv)
+	return srv
 }
 
 // listen binds, once.
@@ -55,7 +50,7 @@ func (w *web) listen() error {
 	if err != nil {
 		return fmt.Errorf("listen on %s: %w", w.addr, err)
 	}
-	w.ln = w.over(ln)
+	w.edge.Listener, w.ln = ln, w.edge
 	return nil
 }
 
@@ -73,7 +68,7 @@ func (w *web) bound() string {
 func (w *web) close() error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.cut()
+	w.edge.hurry.Store(true)
 	errs := []error{w.http.Close()}
 	if w.ln != nil {
 		// Once served, the listener is closed already.
@@ -110,17 +105,18 @@ func (w *web) serve(ctx context.Context) error {
 
 	// net/http drops a request whose headers it reads during a shutdown, so
 	// that waits for the connections to fall silent.
-	err := w.stopAccepting()
-	<-served
-	w.silence(grace)
-	serr := w.http.Shutdown(grace)
-	if errors.Is(serr, context.DeadlineExceeded) {
-		serr = fmt.Errorf("requests unanswered after %v, connections cut: %w", w.shutdown, serr)
+	errs := []error{w.stopAccepting()}
+	if err := <-served; !errors.Is(err, net.ErrClosed) && !errors.Is(err, http.ErrServerClosed) {
+		errs = append(errs, fmt.Errorf("serve %s: %w", w.bound(), err))
 	}
-	if serr != nil {
-		serr = errors.Join(fmt.Errorf("shut down %s: %w", w.bound(), serr), w.close())
+	w.edge.silence(grace)
+	if err := w.http.Shutdown(grace); err != nil {
+		if errors.Is(err, context.DeadlineExceeded) {
+			err = fmt.Errorf("requests unanswered after %v, connections cut: %w", w.shutdown, err)
+		}
+		errs = append(errs, fmt.Errorf("shut down %s: %w", w.bound(), err), w.close())
 	}
-	return errors.Join(err, serr)
+	return errors.Join(errs...)
 }
 
 // stopAccepting closes the listener alone.
@@ -131,17 +127,4 @@ func (w *web) stopAccepting() error {
 		return fmt.Errorf("close listener: %w", err)
 	}
 	return nil
-}
-
-// silence waits until no connection owes an answer or ctx ends.
-func (w *web) silence(ctx context.Context) {
-	tick := time.NewTicker(silencePoll)
-	defer tick.Stop()
-	for w.busy() > 0 {
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			return
-		}
-	}
 }
