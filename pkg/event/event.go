@@ -39,3 +39,22 @@ type Delivery struct {
 	// keeps them. They are empty when the entry was deleted while pending.
 	Fields []string
 }
+
+// The reasons for which a delivery is buried among the dead letters.
+const (
+	// ReasonUnreadable is an entry that is no event.
+	ReasonUnreadable = "unreadable"
+	// ReasonRefused is an event that the database refuses for its content.
+	ReasonRefused = "refused"
+)
+
+// Burial is a delivery that can never be stored as it stands, and why.
+type Burial struct {
+	Delivery
+	// Reason is one of the Reason constants.
+	Reason string
+	// Code is the SQLSTATE of the refusal, empty when there is none.
+	Code string
+	// Message says what is wrong, without the event's content.
+	Message string
+}

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/redis/rueidis"
+
+	"github.com/eventpulse/eventpulse/pkg/event"
 )
 
 // buryChunk is the most entries moved by one pipeline.
@@ -29,7 +31,7 @@ return 1`
 // afterwards it is there and no longer pending, or pending as before. One that
 // is not pending any more is left alone, so that burying again after an error,
 // when some may have been moved, makes no copies.
-func (c *Client) Bury(ctx context.Context, dead []Burial) error {
+func (c *Client) Bury(ctx context.Context, dead []event.Burial) error {
 	for chunk := range slices.Chunk(dead, buryChunk) {
 		buried, err := c.bury(ctx, chunk)
 		c.metrics.buried.Add(float64(buried))
@@ -40,7 +42,7 @@ func (c *Client) Bury(ctx context.Context, dead []Burial) error {
 	return nil
 }
 
-func (c *Client) bury(ctx context.Context, dead []Burial) (buried int64, err error) {
+func (c *Client) bury(ctx context.Context, dead []event.Burial) (buried int64, err error) {
 	now := time.Now()
 	cmds := make([]rueidis.Completed, len(dead))
 	for i, d := range dead {

@@ -16,10 +16,10 @@ import (
 )
 
 // refusals of the database, for each of deliveries.
-func burials(deliveries ...event.Delivery) []Burial {
-	out := make([]Burial, len(deliveries))
+func burials(deliveries ...event.Delivery) []event.Burial {
+	out := make([]event.Burial, len(deliveries))
 	for i, d := range deliveries {
-		out[i] = Burial{Delivery: d, Reason: "refused", Code: "22P05", Message: "unsupported Unicode escape sequence"}
+		out[i] = event.Burial{Delivery: d, Reason: "refused", Code: "22P05", Message: "unsupported Unicode escape sequence"}
 	}
 	return out
 }

@@ -88,7 +88,7 @@ func TestRepublish(t *testing.T) {
 func TestRepublishRefusesWhatCannotBe(t *testing.T) {
 	c, _ := withRedis(t)
 	for _, fields := range [][]string{nil, {"odd"}, make([]string, maxFields+2)} {
-		_, err := c.Republish(testContext(t), DeadLetter{ID: "1-1", Burial: Burial{Delivery: event.Delivery{Fields: fields}}})
+		_, err := c.Republish(testContext(t), DeadLetter{ID: "1-1", Burial: event.Burial{Delivery: event.Delivery{Fields: fields}}})
 		require.Equal(t, event.KindInvalid, event.KindOf(err))
 	}
 	n, err := c.Republish(testContext(t))
@@ -101,7 +101,7 @@ func TestForeignDeadLetters(t *testing.T) {
 	c, _ := withRedis(t)
 	say(t, c, "XADD", c.dlqKey, "5-5", "k", "v")
 	letters := buried(t, c)
-	require.Equal(t, []DeadLetter{{ID: "5-5", Burial: Burial{Delivery: event.Delivery{Fields: []string{"k", "v"}}}}}, letters)
+	require.Equal(t, []DeadLetter{{ID: "5-5", Burial: event.Burial{Delivery: event.Delivery{Fields: []string{"k", "v"}}}}}, letters)
 	n, err := c.Republish(testContext(t), letters...)
 	require.NoError(t, err)
 	require.EqualValues(t, 1, n)
@@ -116,6 +116,6 @@ func TestDeadLettersOfWrongType(t *testing.T) {
 	refused(t, err, "wrong_type")
 	_, err = c.RemoveDeadLetters(testContext(t), []string{"1-1"})
 	refused(t, err, "wrong_type")
-	_, err = c.Republish(testContext(t), DeadLetter{ID: "1-1", Burial: Burial{Delivery: event.Delivery{Fields: []string{"k", "v"}}}})
+	_, err = c.Republish(testContext(t), DeadLetter{ID: "1-1", Burial: event.Burial{Delivery: event.Delivery{Fields: []string{"k", "v"}}}})
 	refused(t, err, "wrong_type")
 }

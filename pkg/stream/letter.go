@@ -9,22 +9,11 @@ import (
 	"github.com/eventpulse/eventpulse/pkg/event"
 )
 
-// Burial is a delivery that can never be stored as it stands, and why.
-type Burial struct {
-	event.Delivery
-	// Reason is one of a few words that say what sort of thing is wrong.
-	Reason string
-	// Code is the cause's own code where it has one: a SQLSTATE.
-	Code string
-	// Message says what is wrong, without the event's content.
-	Message string
-}
-
 // DeadLetter is an entry among the dead letters.
 type DeadLetter struct {
 	// Burial is what was buried, its EntryID that which it had on the stream,
 	// its Fields the original ones.
-	Burial
+	event.Burial
 	// ID is its entry id among the dead letters, where it stands in the
 	// order of burial.
 	ID string
@@ -57,7 +46,7 @@ const maxFields = 4000
 const maxMessage = 1024
 
 // appendLetter appends the fields of the dead letter d, except the last.
-func appendLetter(dst []string, d Burial, now time.Time) []string {
+func appendLetter(dst []string, d event.Burial, now time.Time) []string {
 	if len(d.Fields) > maxFields {
 		dst = append(dst, fieldPacked, pack(d.Fields))
 	} else {

@@ -2,6 +2,7 @@ package worker
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"strconv"
 	"strings"
@@ -12,35 +13,51 @@ import (
 
 // item is a delivery that was read as an event.
 type item struct {
-	entryID string
-	event   event.Event
+	delivery event.Delivery
+	event    event.Event
 }
 
-// process brings one batch of deliveries to its end: committed, then
-// acknowledged. It gives up only when work has ended, or when something fails
-// after the signal; what it gave up stays pending.
+// outcome is what became of a batch, or of a part of it.
+type outcome struct {
+	stored     []item
+	duplicates int // of stored, how many had been before
+	dead       []event.Burial
+	gaveUp     bool // some of it is neither
+}
+
+func (o *outcome) add(other outcome) {
+	o.stored = append(o.stored, other.stored...)
+	o.duplicates += other.duplicates
+	o.dead = append(o.dead, other.dead...)
+	o.gaveUp = o.gaveUp || other.gaveUp
+}
+
+// process brings one batch of deliveries to its end: committed and then
+// acknowledged, or buried as dead letters. It gives up only when work has
+// ended, or when something fails after the signal; what it gave up stays
+// pending.
 func (w *Worker) process(signal, work context.Context, deliveries []event.Delivery) {
 	start := time.Now()
-	items, done := w.decode(deliveries)
-	stored, duplicates, ok := w.persist(signal, work, items)
-	if len(stored) > 0 {
-		w.metrics.observe(stored, duplicates, start)
-		w.log.Info("batch persisted", "events", len(stored)-duplicates, "duplicates", duplicates,
+	items, done, dead := w.decode(deliveries)
+	out := w.persist(signal, work, items)
+	if len(out.stored) > 0 {
+		w.metrics.observe(out, start)
+		w.log.Info("batch persisted", "events", len(out.stored)-out.duplicates, "duplicates", out.duplicates,
 			"took", time.Since(start).Round(time.Microsecond))
 	}
-	for _, it := range stored {
-		done = append(done, it.entryID)
+	for _, it := range out.stored {
+		done = append(done, it.delivery.EntryID)
 	}
+	w.bury(work, append(dead, out.dead...))
 	w.acknowledge(work, done)
-	if ok {
+	if !out.gaveUp {
 		w.progressed("writing to the database")
 	}
 }
 
-// decode reads deliveries as events. What needs no storing is returned by its
-// entry id, to be acknowledged; what cannot be read stays pending, because
-// acknowledging it would throw it away.
-func (w *Worker) decode(deliveries []event.Delivery) (items []item, done []string) {
+// decode reads deliveries as events. What is left of an entry that needs no
+// storing is its entry id, to be acknowledged; what cannot be read is dead.
+func (w *Worker) decode(deliveries []event.Delivery) (items []item, done []string, dead []event.Burial) {
 	items = make([]item, 0, len(deliveries))
 	for _, d := range deliveries {
 		if len(d.Fields) == 0 {
@@ -53,21 +70,19 @@ func (w *Worker) decode(deliveries []event.Delivery) (items []item, done []strin
 		}
 		e, err := event.FromFields(d.Fields)
 		if err != nil {
-			w.metrics.unreadable.Inc()
-			w.log.Error("entry is no event and stays pending", "entry", d.EntryID, "error", err)
+			dead = append(dead, event.Burial{Delivery: d, Reason: event.ReasonUnreadable, Message: err.Error()})
 			continue
 		}
-		items = append(items, item{d.EntryID, e})
+		items = append(items, item{d, e})
 	}
-	return items, done
+	return items, done, dead
 }
 
 // persist inserts items, waiting out whatever may pass and isolating what the
-// database refuses for its content. It returns the items that are committed
-// and how many of those had been before; ok is false when it gave up.
-func (w *Worker) persist(signal, work context.Context, items []item) (stored []item, duplicates int, ok bool) {
+// database refuses for its content.
+func (w *Worker) persist(signal, work context.Context, items []item) outcome {
 	if len(items) == 0 {
-		return nil, 0, true
+		return outcome{}
 	}
 	events := make([]event.Event, len(items))
 	for i, it := range items {
@@ -75,10 +90,10 @@ func (w *Worker) persist(signal, work context.Context, items []item) (stored []i
 	}
 	pause := newBackoff()
 	for {
-		dups, err := w.store.Insert(work, events)
+		duplicates, err := w.store.Insert(work, events)
 		if err == nil {
-			w.logEach(items, dups)
-			return items, len(dups), true
+			w.logEach(items, duplicates)
+			return outcome{stored: items, duplicates: len(duplicates)}
 		}
 		if event.KindOf(err) == event.KindRefused {
 			return w.isolate(signal, work, items, err)
@@ -90,7 +105,7 @@ func (w *Worker) persist(signal, work context.Context, items []item) (stored []i
 			"events", len(items), "error", err, "wait", wait)
 		sleep(signal, wait)
 		if signal.Err() != nil || work.Err() != nil {
-			return nil, 0, false
+			return outcome{gaveUp: true}
 		}
 	}
 }
@@ -98,42 +113,69 @@ func (w *Worker) persist(signal, work context.Context, items []item) (stored []i
 // isolate halves a refused batch until the row that is refused stands alone:
 // the database refuses a statement as a whole and does not say which row of it
 // was meant.
-func (w *Worker) isolate(signal, work context.Context, items []item, err error) (stored []item, duplicates int, ok bool) {
+func (w *Worker) isolate(signal, work context.Context, items []item, refusal error) outcome {
 	if len(items) == 1 {
-		w.metrics.refused.Inc()
-		w.log.Error("event refused by the database stays pending", "event_id", items[0].event.ID, "entry", items[0].entryID, "error", err)
-		return nil, 0, true
+		dead := event.Burial{Delivery: items[0].delivery, Reason: event.ReasonRefused, Message: refusal.Error()}
+		var e *event.Error
+		if errors.As(refusal, &e) {
+			dead.Code = e.Code
+		}
+		return outcome{dead: []event.Burial{dead}}
 	}
 	half := len(items) / 2
-	left, dupLeft, okLeft := w.persist(signal, work, items[:half])
-	right, dupRight, okRight := w.persist(signal, work, items[half:])
-	return append(left, right...), dupLeft + dupRight, okLeft && okRight
+	out := w.persist(signal, work, items[:half])
+	out.add(w.persist(signal, work, items[half:]))
+	return out
 }
 
-// acknowledge tells the stream that entries are dealt with, trying again for
-// as long as the batch may take: an entry left pending would be stored again
-// for nothing.
+// bury moves what can never be stored to the dead letters, trying again for as
+// long as the batch may take: until then the entries stay pending.
+func (w *Worker) bury(work context.Context, dead []event.Burial) {
+	if len(dead) == 0 {
+		return
+	}
+	if !w.untilDone(work, "burying dead letters", len(dead), func() error { return w.stream.Bury(work, dead) }) {
+		return
+	}
+	for _, d := range dead {
+		w.metrics.deadLettered.WithLabelValues(d.Reason).Inc()
+		w.log.Error("event cannot be stored and is a dead letter now", "entry", d.EntryID, "reason", d.Reason, "code", d.Code, "error", d.Message)
+	}
+}
+
+// acknowledge tells the stream that entries are dealt with: one left pending
+// would be stored again for nothing.
 func (w *Worker) acknowledge(work context.Context, entryIDs []string) {
 	if len(entryIDs) == 0 {
 		return
 	}
+	w.untilDone(work, "acknowledging", len(entryIDs), func() error {
+		n, err := w.stream.Ack(work, entryIDs)
+		// Fewer than were sent is what a lost group or a second delivery
+		// looks like; both are harmless.
+		w.metrics.acked.Add(float64(n))
+		return err
+	})
+}
+
+// untilDone tries do again until it succeeds or work has ended. Not even the
+// stop signal ends it: what it does is the last step of something done, and the
+// grace is there for it.
+func (w *Worker) untilDone(work context.Context, what string, entries int, do func() error) bool {
 	pause := newBackoff()
 	for {
-		n, err := w.stream.Ack(work, entryIDs)
+		err := do()
 		if err == nil {
-			// Fewer than were sent is what a lost group or a second
-			// delivery looks like; both are harmless.
-			w.metrics.acked.Add(float64(n))
-			return
+			w.progressed(what)
+			return true
 		}
-		w.metrics.ackErrors.Inc()
+		w.metrics.settleErrors.Inc()
+		w.stuck(what, err)
 		wait := pause.NextBackOff()
-		w.log.Warn("acknowledging failed, trying again", "entries", len(entryIDs), "error", err, "wait", wait)
-		// Not even the stop signal ends this: the commit is made, and the
-		// grace is there for its acknowledgement.
+		w.log.Warn(what+" failed, trying again", "entries", entries, "error", err, "wait", wait)
 		sleep(work, wait)
 		if work.Err() != nil {
-			return
+			return false
 		}
 	}
 }
@@ -153,7 +195,7 @@ func (w *Worker) logEach(items []item, duplicates []int) {
 		if _, dup := seen[i]; dup {
 			what = "Duplicate event skipped"
 		}
-		w.log.Debug(what, "event_id", it.event.ID, "event_type", it.event.Type, "entry", it.entryID)
+		w.log.Debug(what, "event_id", it.event.ID, "event_type", it.event.Type, "entry", it.delivery.EntryID)
 	}
 }
 

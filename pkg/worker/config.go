@@ -13,6 +13,9 @@ type Config struct {
 	BatchBytes      int           `config:"batch_bytes" usage:"bytes of events read and written at once, roughly: reads shrink when events are large"`
 	Concurrency     int           `config:"concurrency" usage:"batches written at the same time, each on a database connection of its own"`
 	Block           time.Duration `config:"block" usage:"longest wait for new events in one read"`
+	ClaimAfter      time.Duration `config:"claim_after" usage:"how long a delivery may rest with a consumer before another takes it over; longer than a batch ever takes"`
+	ConsumerExpiry  time.Duration `config:"consumer_expiry" usage:"how long a consumer must have been idle, and hold nothing, to be removed from the group"`
+	TrimInterval    time.Duration `config:"trim_interval" usage:"how often entries that every group is done with are removed from the stream; 0 never removes any"`
 	ShutdownTimeout time.Duration `config:"shutdown_timeout" usage:"longest wait for the batches in hand after a stop signal"`
 	WaitForSchema   bool          `config:"wait_for_schema" usage:"wait for a schema that is behind instead of exiting"`
 }
@@ -24,6 +27,9 @@ func DefaultConfig() Config {
 		BatchBytes:      8 << 20,
 		Concurrency:     2,
 		Block:           5 * time.Second,
+		ClaimAfter:      time.Minute,
+		ConsumerExpiry:  time.Hour,
+		TrimInterval:    time.Second,
 		ShutdownTimeout: 10 * time.Second,
 		WaitForSchema:   true,
 	}
@@ -48,6 +54,15 @@ func (c Config) Validate() error {
 	}
 	if c.Block < time.Millisecond || c.Block > time.Minute {
 		errs = append(errs, fmt.Errorf("worker.block is %s: must be 1ms to 1m", c.Block))
+	}
+	if c.ClaimAfter < 100*time.Millisecond {
+		errs = append(errs, fmt.Errorf("worker.claim_after is %s: must be at least 100ms", c.ClaimAfter))
+	}
+	if c.ConsumerExpiry < c.ClaimAfter {
+		errs = append(errs, fmt.Errorf("worker.consumer_expiry is %s: must be at least worker.claim_after (%s)", c.ConsumerExpiry, c.ClaimAfter))
+	}
+	if c.TrimInterval < 0 {
+		errs = append(errs, fmt.Errorf("worker.trim_interval is %s: must not be negative", c.TrimInterval))
 	}
 	if c.ShutdownTimeout <= 0 {
 		errs = append(errs, fmt.Errorf("worker.shutdown_timeout is %s: must be positive", c.ShutdownTimeout))

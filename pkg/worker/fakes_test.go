@@ -43,20 +43,25 @@ func (f *faults) next() fault {
 
 // fakeStream is one group of one stream, in memory, with one consumer.
 type fakeStream struct {
-	mu       sync.Mutex
-	entries  []event.Delivery
-	next     int
-	pending  []event.Delivery
-	added    chan struct{}
-	acked    map[string]int
-	ensured  int
-	read     faults
-	ack      faults
-	maxAsked int
+	mu      sync.Mutex
+	entries []event.Delivery
+	next    int
+	pending []event.Delivery
+	added   chan struct{}
+	acked   map[string]int
+	ensured int
+	read    faults
+	ack     faults
+	bury    faults
+	buried  map[string]event.Burial
+	trims   int
+	// abandoned are pending with a consumer that is gone.
+	abandoned []event.Delivery
+	maxAsked  int
 }
 
 func newFakeStream() *fakeStream {
-	return &fakeStream{added: make(chan struct{}, 1), acked: map[string]int{}}
+	return &fakeStream{added: make(chan struct{}, 1), acked: map[string]int{}, buried: map[string]event.Burial{}}
 }
 
 func (s *fakeStream) add(fields ...[]string) {
@@ -129,6 +134,15 @@ func (s *fakeStream) Ack(_ context.Context, ids []string) (int64, error) {
 	if f == before {
 		return 0, errInjected
 	}
+	n, err := s.settle(ids)
+	if f == after {
+		return 0, errInjected
+	}
+	return n, err
+}
+
+// settle takes entries off the pending list.
+func (s *fakeStream) settle(ids []string) (int64, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	n := int64(0)
@@ -142,10 +156,57 @@ func (s *fakeStream) Ack(_ context.Context, ids []string) (int64, error) {
 			}
 		}
 	}
-	if f == after {
-		return 0, errInjected
-	}
 	return n, nil
+}
+
+func (s *fakeStream) Claim(_ context.Context, _ string, _ time.Duration, cursor string, max int) ([]event.Delivery, string, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if cursor == "0-0" && len(s.abandoned) > 0 {
+		return nil, "1-0", nil // A page of nothing is not the end.
+	}
+	n := min(max, len(s.abandoned))
+	page := s.abandoned[:n]
+	s.abandoned = s.abandoned[n:]
+	s.pending = append(s.pending, page...)
+	if len(s.abandoned) == 0 {
+		return page, "0-0", nil
+	}
+	return page, "2-0", nil
+}
+
+func (s *fakeStream) Bury(_ context.Context, dead []event.Burial) error {
+	f := s.bury.next()
+	if f == before {
+		return errInjected
+	}
+	ids := make([]string, len(dead))
+	for i, d := range dead {
+		ids[i] = d.EntryID
+	}
+	s.mu.Lock()
+	for _, d := range dead {
+		s.buried[d.EntryID] = d
+	}
+	s.mu.Unlock()
+	if _, err := s.settle(ids); err != nil {
+		return err
+	}
+	if f == after {
+		return errInjected
+	}
+	return nil
+}
+
+func (s *fakeStream) Trim(context.Context) (int64, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.trims++
+	return 0, nil
+}
+
+func (s *fakeStream) RemoveIdleConsumers(context.Context, time.Duration, string) (int, error) {
+	return 0, nil
 }
 
 func (s *fakeStream) pendingCount() int {

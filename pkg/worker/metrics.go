@@ -8,9 +8,10 @@ import (
 )
 
 type metrics struct {
-	persisted, duplicates, refused, unreadable, deleted prometheus.Counter
-	acked, recovered, retries, readErrors, ackErrors    prometheus.Counter
-	batchSize, batchSeconds, delaySeconds               prometheus.Histogram
+	persisted, duplicates, deleted, acked, recovered, claimed prometheus.Counter
+	retries, readErrors, settleErrors, trimmed, consumersGone prometheus.Counter
+	deadLettered                                              *prometheus.CounterVec
+	batchSize, batchSeconds, delaySeconds                     prometheus.Histogram
 }
 
 func newMetrics(reg prometheus.Registerer) *metrics {
@@ -21,14 +22,18 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 	return &metrics{
 		persisted:  counter("events_persisted", "Events committed to the database for the first time."),
 		duplicates: counter("events_duplicate", "Events that were in the database already."),
-		refused:    counter("events_refused", "Events that the database refused for their content."),
-		unreadable: counter("entries_unreadable", "Stream entries that are no event."),
-		deleted:    counter("entries_deleted", "Entries deleted from the stream before they were stored."),
-		acked:      counter("entries_acknowledged", "Entries acknowledged that were pending."),
-		recovered:  counter("deliveries_recovered", "Own pending deliveries taken up again."),
-		retries:    counter("insert_retries", "Batches tried again because the database could not take them."),
-		readErrors: counter("read_errors", "Reads of the stream that failed."),
-		ackErrors:  counter("ack_errors", "Acknowledgements that failed."),
+		deadLettered: f.NewCounterVec(prometheus.CounterOpts{
+			Name: "eventpulse_worker_dead_letters_total", Help: "Deliveries that can never be stored, by reason.",
+		}, []string{"reason"}),
+		deleted:       counter("entries_deleted", "Entries deleted from the stream before they were stored."),
+		acked:         counter("entries_acknowledged", "Entries acknowledged that were pending."),
+		recovered:     counter("deliveries_recovered", "Own pending deliveries taken up again."),
+		retries:       counter("insert_retries", "Batches tried again because the database could not take them."),
+		readErrors:    counter("read_errors", "Reads of the stream that failed."),
+		settleErrors:  counter("settle_errors", "Acknowledgements and burials that failed."),
+		claimed:       counter("deliveries_claimed", "Deliveries taken over from consumers that left them."),
+		trimmed:       counter("entries_trimmed", "Entries removed from the stream behind the slowest group."),
+		consumersGone: counter("consumers_removed", "Consumers removed that were gone and held nothing."),
 		batchSize: f.NewHistogram(prometheus.HistogramOpts{
 			Name: "eventpulse_worker_batch_events", Help: "Events in a committed batch.",
 			Buckets: prometheus.ExponentialBuckets(1, 4, 7),
@@ -45,14 +50,14 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 }
 
 // observe counts a committed batch.
-func (m *metrics) observe(stored []item, duplicates int, start time.Time) {
+func (m *metrics) observe(out outcome, start time.Time) {
 	now := time.Now()
-	m.persisted.Add(float64(len(stored) - duplicates))
-	m.duplicates.Add(float64(duplicates))
-	m.batchSize.Observe(float64(len(stored)))
+	m.persisted.Add(float64(len(out.stored) - out.duplicates))
+	m.duplicates.Add(float64(out.duplicates))
+	m.batchSize.Observe(float64(len(out.stored)))
 	m.batchSeconds.Observe(now.Sub(start).Seconds())
-	for _, it := range stored {
-		if at, ok := acceptedAt(it.entryID); ok {
+	for _, it := range out.stored {
+		if at, ok := acceptedAt(it.delivery.EntryID); ok {
 			m.delaySeconds.Observe(max(0, now.Sub(at).Seconds()))
 		}
 	}

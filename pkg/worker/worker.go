@@ -12,6 +12,7 @@ package worker
 import (
 	"context"
 	"log/slog"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -38,6 +39,18 @@ type Stream interface {
 	// Ack tells the group that the entries are dealt with and returns how
 	// many of them were still pending.
 	Ack(ctx context.Context, entryIDs []string) (int64, error)
+	// Claim gives consumer at most max deliveries that have rested with any
+	// consumer for minIdle or longer. It returns where to go on; "0-0" says
+	// that the scan is complete, and a page may be empty before.
+	Claim(ctx context.Context, consumer string, minIdle time.Duration, cursor string, max int) (page []event.Delivery, next string, err error)
+	// Bury moves deliveries to the dead letters: each is there and no longer
+	// pending, or still pending.
+	Bury(ctx context.Context, dead []event.Burial) error
+	// Trim removes entries that every group is done with and returns how many.
+	Trim(ctx context.Context) (int64, error)
+	// RemoveIdleConsumers removes, except one, the consumers that have been
+	// idle for so long and hold nothing, and returns how many.
+	RemoveIdleConsumers(ctx context.Context, idle time.Duration, except string) (int, error)
 }
 
 // Store is the side that rows go to. Methods may be called concurrently.
@@ -98,6 +111,10 @@ func (w *Worker) Run(ctx context.Context) {
 	defer stop()
 
 	w.log.Info("worker started", "consumer", w.cfg.Consumer, "batch_size", w.cfg.BatchSize, "concurrency", w.cfg.Concurrency)
+	var tidying sync.WaitGroup
+	tidying.Go(func() { w.tidy(ctx) })
+	defer tidying.Wait()
+
 	pause := newBackoff()
 	for ctx.Err() == nil {
 		err := w.consume(ctx, work, pause.Reset)
@@ -138,9 +155,15 @@ func (w *Worker) consume(ctx, work context.Context, progress func()) error {
 	if err := w.drainPending(ctx, work); err != nil {
 		return err
 	}
-	for {
+	for claimed := time.Now(); ; {
+		if time.Since(claimed) >= w.claimInterval() {
+			if err := w.claim(ctx, work); err != nil {
+				return err
+			}
+			claimed = time.Now()
+		}
 		n, err := w.next(ctx, work, func(max int) ([]event.Delivery, error) {
-			return w.stream.Read(ctx, w.cfg.Consumer, max, w.cfg.Block)
+			return w.stream.Read(ctx, w.cfg.Consumer, max, min(w.cfg.Block, w.claimInterval()))
 		})
 		if err != nil {
 			return err

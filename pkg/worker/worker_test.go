@@ -114,19 +114,52 @@ func TestSameEventTwiceIsOneRow(t *testing.T) {
 	require.Equal(t, 1, db.count())
 }
 
-func TestIsolatesWhatCannotBeStored(t *testing.T) {
+func TestBuriesWhatCannotBeStoredAndNothingElse(t *testing.T) {
 	s, db := newFakeStream(), newFakeStore()
+	s.bury = faults{script: []fault{before, after}}
 	s.add(good(7)...)
 	s.add(fields("refuse", "{}"), []string{"not", "an event"}, fields("web", "[1]"))
 	s.add(good(9)...)
 	s.add(nil) // Deleted while pending.
 	w := start(t, s, db)
 	eventually(t, "all good ones stored", func() bool { return db.count() == 16 })
-	eventually(t, "only the bad ones pending", func() bool { return s.pendingCount() == 3 })
-	require.NoError(t, w.Progress())
-	require.InDelta(t, 1, testutil.ToFloat64(w.metrics.refused), 0)
-	require.InDelta(t, 2, testutil.ToFloat64(w.metrics.unreadable), 0)
+	eventually(t, "nothing pending", func() bool { return s.pendingCount() == 0 })
+	w.stop()
+	reasons := map[string]int{}
+	for _, d := range s.buried {
+		reasons[d.Reason+d.Code]++
+		require.NotEmpty(t, d.Message)
+	}
+	require.Equal(t, map[string]int{"refused22P02": 1, "unreadable": 2}, reasons)
 	require.InDelta(t, 1, testutil.ToFloat64(w.metrics.deleted), 0)
+}
+
+func TestAnOutageMakesNoDeadLetters(t *testing.T) {
+	s, db := newFakeStream(), newFakeStore()
+	for range 3 {
+		db.insert.script = append(db.insert.script, before, after)
+	}
+	s.add(good(20)...)
+	w := start(t, s, db)
+	eventually(t, "all stored", func() bool { return db.count() == 20 && s.pendingCount() == 0 })
+	w.stop()
+	require.Empty(t, s.buried)
+}
+
+func TestTakesOverWhatDeadConsumersLeft(t *testing.T) {
+	s, db := newFakeStream(), newFakeStore()
+	s.add(good(25)...)
+	s.abandoned = s.take(25)
+	s.pending = nil
+	w := start(t, s, db, func(c *Config) { c.ClaimAfter = 200 * time.Millisecond })
+	eventually(t, "all claimed and stored", func() bool { return db.count() == 25 && s.pendingCount() == 0 })
+	eventually(t, "counted", func() bool { return testutil.ToFloat64(w.metrics.claimed) == 25 })
+}
+
+func TestTrimsTheStream(t *testing.T) {
+	s := newFakeStream()
+	start(t, s, newFakeStore(), func(c *Config) { c.TrimInterval = 5 * time.Millisecond })
+	eventually(t, "trimmed again and again", func() bool { s.mu.Lock(); defer s.mu.Unlock(); return s.trims > 3 })
 }
 
 func TestReadsNothingMoreWhileTheDatabaseIsAway(t *testing.T) {

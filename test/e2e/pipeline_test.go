@@ -26,6 +26,7 @@ import (
 	"github.com/eventpulse/eventpulse/pkg/app"
 	"github.com/eventpulse/eventpulse/pkg/config"
 	"github.com/eventpulse/eventpulse/pkg/store"
+	"github.com/eventpulse/eventpulse/pkg/stream"
 	"github.com/eventpulse/eventpulse/test/servers"
 )
 
@@ -252,4 +253,15 @@ func eventually(t *testing.T, what string, cond func() bool) {
 		}
 		time.Sleep(10 * time.Millisecond)
 	}
+}
+
+// unread is how many entries were given to no consumer yet.
+func (p *pipeline) unread() int64 {
+	p.t.Helper()
+	c, err := stream.New(stream.RedisConfig{URL: p.redis.URL(), DialTimeout: time.Second, Timeout: time.Second}, stream.DefaultConfig(), slog.New(slog.DiscardHandler), nil)
+	require.NoError(p.t, err)
+	defer c.Close()
+	stats, err := c.Stats(p.t.Context())
+	require.NoError(p.t, err)
+	return stats.Backlog
 }
