@@ -194,3 +194,30 @@ func FuzzConn(f *testing.F) {
 		}
 	})
 }
+
+// again is a connection on which the same request arrives for ever.
+type again struct {
+	net.Conn
+	request []byte
+}
+
+func (a again) Read(p []byte) (int, error) { return copy(p, a.request), nil }
+
+// BenchmarkConn is what a request's bytes cost on their way up, beyond the
+// reading itself.
+func BenchmarkConn(b *testing.B) {
+	request := []byte(fmt.Sprintf("%sUser-Agent: some client\r\nAccept: */*\r\nContent-Length: %d\r\n\r\n%s", events, len(benchBody), benchBody))
+	c := &conn{Conn: again{request: request}, edge: &edge{maxHead: 16 << 10}}
+	p := make([]byte, 4096)
+	req := &http.Request{ContentLength: int64(len(benchBody)), ProtoMajor: 1, ProtoMinor: 1}
+	b.SetBytes(int64(len(request)))
+	for b.Loop() {
+		if _, err := c.Read(p); err != nil || !c.begin(req) {
+			b.Fatal("head", err)
+		}
+		if n, err := c.Read(p); err != nil || n != len(benchBody) {
+			b.Fatal("body", n, err)
+		}
+		c.idle()
+	}
+}
