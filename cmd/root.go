@@ -52,8 +52,7 @@ func execute(ctx context.Context, args []string, in io.Reader, out, errs io.Writ
 		return exitOK
 	}
 	report(errs, err)
-	var usage usageError
-	if errors.As(err, &usage) {
+	if _, ok := errors.AsType[usageError](err); ok {
 		return exitUsage
 	}
 	return exitError
@@ -61,8 +60,7 @@ func execute(ctx context.Context, args []string, in io.Reader, out, errs io.Writ
 
 // report prints err, one line for each of the errors it joins.
 func report(w io.Writer, err error) {
-	var usage usageError
-	if errors.As(err, &usage) {
+	if usage, ok := errors.AsType[usageError](err); ok {
 		err = usage.err
 	}
 	var joined interface{ Unwrap() []error }

@@ -116,8 +116,7 @@ func (w *Worker) persist(signal, work context.Context, items []item) outcome {
 func (w *Worker) isolate(signal, work context.Context, items []item, refusal error) outcome {
 	if len(items) == 1 {
 		dead := event.Burial{Delivery: items[0].delivery, Reason: event.ReasonRefused, Message: refusal.Error()}
-		var e *event.Error
-		if errors.As(refusal, &e) {
+		if e, ok := errors.AsType[*event.Error](refusal); ok {
 			dead.Code = e.Code
 		}
 		return outcome{dead: []event.Burial{dead}}
