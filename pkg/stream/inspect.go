@@ -1,0 +1,172 @@
+package stream
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/redis/rueidis"
+)
+
+// Facts is what can be seen of a Redis server and of the stream on it, without
+// a judgement. What the server does not tell, as many that are run for others
+// do not, is at its zero value.
+type Facts struct {
+	// Address is where the server is, without a password: host:port or the
+	// path of a socket.
+	Address string
+	// Latency is how long the server took to say what time it is.
+	Latency time.Duration
+	// ClockAhead is how far its clock is ahead of this machine's, ClockWithin
+	// how far off that may be.
+	ClockAhead, ClockWithin time.Duration
+
+	Server ServerFacts
+	Stream StreamFacts
+	// StreamErr says why Stream is not known, or not all of it.
+	StreamErr error
+}
+
+// ServerFacts is what INFO and CONFIG GET say.
+type ServerFacts struct {
+	// Told says whether INFO may be asked; without it all but the settings
+	// is zero. SettingsTold says the same of CONFIG GET.
+	Told, SettingsTold bool
+
+	// Version is that of the Redis whose commands the server speaks, Mode
+	// standalone, cluster or sentinel.
+	Version, Mode string
+	Loading       bool
+
+	// Replica says that the server follows another, named by Primary.
+	Replica bool
+	Primary string
+	// Replicas is how many follow this server; GoodReplicas how many of them
+	// are close enough to count for min-replicas-to-write, -1 when it is off
+	// or nobody tells.
+	Replicas, GoodReplicas int64
+
+	UsedMemory, MaxMemory, MachineMemory int64
+	MaxMemoryPolicy                      string
+
+	// AppendOnly says whether writes are kept in an append-only file.
+	AppendOnly bool
+	// The outcomes of writing to disk: "ok", or "err".
+	LastAppend, LastRewrite, LastSnapshot string
+
+	// Settings holds those of CONFIG GET that matter, by name.
+	Settings map[string]string
+}
+
+// StreamFacts is what the keys of the stream and of its dead letters hold.
+type StreamFacts struct {
+	// Key and DeadLetterKey are their names; the types are Redis's words:
+	// "stream", and "none" where there is no key.
+	Key, Type                     string
+	DeadLetterKey, DeadLetterType string
+	// Expires is when Redis will throw the stream away, 0 for never.
+	Expires time.Duration
+
+	Stats
+	// OldestUnreadAge and OldestPendingAge are how long ago, by the server's
+	// clock, those entries were put on the stream.
+	OldestUnreadAge, OldestPendingAge time.Duration
+
+	// GroupName is that of our group, Members are its consumers.
+	GroupName string
+	Members   []Member
+	// OtherGroups read the same stream, and hold back its trimming.
+	OtherGroups []OtherGroup
+}
+
+// Member is a consumer of our group.
+type Member struct {
+	Name    string
+	Pending int64
+	// Idle is since when nothing was heard of it.
+	Idle time.Duration
+}
+
+// OtherGroup is a consumer group that is not ours.
+type OtherGroup struct {
+	Name    string
+	Pending int64
+	// LastDelivered is the id of the newest entry it was given, LastAge how
+	// long ago that was put on the stream.
+	LastDelivered string
+	LastAge       time.Duration
+}
+
+// settingsOfInterest are asked for by name.
+var settingsOfInterest = []string{
+	"appendfsync", "no-appendfsync-on-rewrite", "stop-writes-on-bgsave-error", "save", "min-replicas-to-write",
+}
+
+// Inspect looks at the server and the stream. It changes nothing, and costs a
+// few reads whatever the stream's length. The error says that the server
+// cannot be asked anything; Facts.Address is set even then.
+func (c *Client) Inspect(ctx context.Context) (Facts, error) {
+	f := Facts{Address: c.address()}
+	now, err := c.inspectClock(ctx, &f)
+	if err != nil {
+		return f, c.unavailable(opInspect, err)
+	}
+	if f.Server, err = c.inspectServer(ctx); err != nil {
+		return f, c.unavailable(opInspect, err)
+	}
+	if f.Stream, err = c.inspectStream(ctx, now); err != nil {
+		f.StreamErr = c.unavailable(opInspect, err)
+	}
+	return f, nil
+}
+
+func (c *Client) address() string {
+	opt, err := parseURL(c.redisCfg.URL)
+	if err != nil || len(opt.InitAddress) == 0 {
+		return ""
+	}
+	return opt.InitAddress[0]
+}
+
+// inspectClock asks for the time twice: the first answer also pays for the
+// connection. It returns the server's time, or this machine's where the server
+// does not tell. Unlike PING, TIME is answered while writes are refused.
+func (c *Client) inspectClock(ctx context.Context, f *Facts) (time.Time, error) {
+	var told time.Time
+	for range 2 {
+		asked := time.Now()
+		reply, err := c.do(ctx, c.redis.B().Time().Build())
+		if withheld(err) {
+			return time.Now(), nil
+		}
+		if err != nil {
+			return told, err
+		}
+		f.Latency = time.Since(asked)
+		parts, err := reply.AsStrSlice()
+		if err != nil || len(parts) != 2 {
+			return told, unexpected("TIME", err)
+		}
+		if told, err = unixTime(parts[0], parts[1]); err != nil {
+			return told, unexpected("TIME", err)
+		}
+		f.ClockWithin = f.Latency/2 + time.Microsecond
+		f.ClockAhead = told.Sub(asked.Add(f.Latency / 2))
+	}
+	return told, nil
+}
+
+// withheld reports whether err is the server's word that this user may not
+// have this command.
+func withheld(err error) bool {
+	said, ok := errors.AsType[*rueidis.RedisError](err)
+	if !ok {
+		return false
+	}
+	switch classifyReply(said.Error()).code {
+	case "NOPERM", "ERR": // servers that never heard of a command say ERR
+		return true
+	default:
+		return false
+	}
+}
