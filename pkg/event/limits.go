@@ -8,9 +8,10 @@ import (
 // The widest a limit may be set. They keep an accepted event within what the
 // database can hold whatever the event is made of.
 const (
-	// An event grows on its way into jsonb: "1," is two bytes of text and
-	// twelve of jsonb. PostgreSQL refuses arrays and objects past 256 MiB.
-	mostEventBytes  = 16 << 20
+	// Text grows in PostgreSQL. "1," is twelve bytes of jsonb, and "1e999,"
+	// is read back as 1,002; an answer past 1 GiB cannot be given at all. What
+	// is accepted must be readable.
+	mostEventBytes  = 4 << 20
 	mostBatchEvents = 100_000
 	// PostgreSQL's own limit is its stack: about 24,000 levels by default.
 	mostDepth = 10_000

@@ -14,12 +14,12 @@ import (
 func TestLimitsValidate(t *testing.T) {
 	require.NoError(t, event.DefaultLimits().Validate())
 	require.NoError(t, event.Limits{MaxEventBytes: 1, MaxBatchEvents: 1, MaxDepth: 2, MaxProblems: 1}.Validate())
-	require.NoError(t, event.Limits{MaxEventBytes: 16 << 20, MaxBatchEvents: 100_000, MaxDepth: 10_000, MaxProblems: 10_000}.Validate())
+	require.NoError(t, event.Limits{MaxEventBytes: 4 << 20, MaxBatchEvents: 100_000, MaxDepth: 10_000, MaxProblems: 10_000}.Validate())
 
 	for _, l := range []event.Limits{
 		{},
 		{MaxEventBytes: -1, MaxBatchEvents: -1, MaxDepth: 1, MaxProblems: -1},
-		{MaxEventBytes: 16<<20 + 1, MaxBatchEvents: 100_001, MaxDepth: 10_001, MaxProblems: 10_001},
+		{MaxEventBytes: 4<<20 + 1, MaxBatchEvents: 100_001, MaxDepth: 10_001, MaxProblems: 10_001},
 	} {
 		err := l.Validate()
 		require.ErrorContains(t, err, "max_event_bytes: ")
@@ -118,8 +118,8 @@ func TestMaxDepth(t *testing.T) {
 	}
 
 	limits := event.DefaultLimits()
-	for _, bomb := range []string{strings.Repeat("[", 10_000_000), strings.Repeat(`{"a":`, 2_000_000)} {
-		limits.MaxEventBytes = 16 << 20
+	for _, bomb := range []string{strings.Repeat("[", 4_000_000), strings.Repeat(`{"a":`, 800_000)} {
+		limits.MaxEventBytes = 4 << 20
 		_, err := event.Parse(bomb, limits)
 		requireError(t, err)
 		_, err = event.ParseBatch(bomb, limits)

@@ -140,6 +140,7 @@ var refused = []struct {
 	{"U+0000 after an escaped backslash", payload(`"\\\u0000"`), "/payload/v", "U+0000"},
 	{"high surrogate alone", payload(`"\ud83d"`), "/payload/v", "surrogate"},
 	{"low surrogate alone", payload(`"\udc00"`), "/payload/v", "surrogate"},
+	{"low surrogate twice", payload(`"\udc00\udc00"`), "/payload/v", "surrogate"},
 	{"surrogates swapped", payload(`"\ude00\ud83d"`), "/payload/v", "surrogate"},
 	{"high surrogate twice", payload(`"\ud83d\ud83d"`), "/payload/v", "surrogate"},
 	{"high surrogate and a character", payload(`"\ud83d\u0041"`), "/payload/v", "surrogate"},

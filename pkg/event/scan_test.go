@@ -74,7 +74,7 @@ func TestDuplicatesAreFoundInObjectsOfEverySize(t *testing.T) {
 // TestHugeObjects would not end if its cost grew with the square of the names.
 func TestHugeObjects(t *testing.T) {
 	limits := event.DefaultLimits()
-	limits.MaxEventBytes = 16 << 20
+	limits.MaxEventBytes = 4 << 20
 	require.NoError(t, limits.Validate())
 	_, err := event.Parse(with(`"payload":{`+manyMembers(200_000)+`}`), limits)
 	require.NoError(t, err)
