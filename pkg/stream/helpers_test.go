@@ -27,7 +27,7 @@ func newClient(tb testing.TB, url string, change ...func(*RedisConfig, *Config))
 	tb.Helper()
 	redis, cfg := DefaultRedisConfig(), DefaultConfig()
 	redis.URL = url
-	cfg.PublishTimeout = 5 * time.Second // the machine may be busy
+	redis.Timeout, cfg.PublishTimeout = 20*time.Second, 20*time.Second // the machine may be busy
 	for _, f := range change {
 		f(&redis, &cfg)
 	}

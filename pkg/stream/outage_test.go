@@ -67,7 +67,7 @@ func TestPublishWhileRedisHangs(t *testing.T) {
 }
 
 func TestPingAndStatsEndWhileRedisHangs(t *testing.T) {
-	c := newClient(t, newPaused(t).URL())
+	c := newClient(t, newPaused(t).URL(), impatient)
 	for name, call := range map[string]func(context.Context) error{
 		"ping":   c.Ping,
 		"group":  c.EnsureGroup,

@@ -64,7 +64,7 @@ func TestConcurrentPublishersSharePipelines(t *testing.T) {
 func withOccupiedFlushers(t *testing.T) (*Client, *servers.RedisServer, func(requests, events int) func() []error) {
 	t.Helper()
 	server := servers.Redis(t)
-	c := newClient(t, server.URL(), func(_ *RedisConfig, cfg *Config) { cfg.PublishTimeout = 20 * time.Second })
+	c := newClient(t, server.URL())
 	require.NoError(t, c.Ping(testContext(t)))
 	require.NoError(t, server.Pause())
 	return c, server, func(requests, events int) func() []error {
@@ -134,8 +134,10 @@ func TestPublishSaysWhenLoadingOrMisconfigured(t *testing.T) {
 	}
 }
 
-// impatient is the time that requests have in production.
-func impatient(_ *RedisConfig, cfg *Config) { cfg.PublishTimeout = time.Second }
+// impatient sets the times of production.
+func impatient(redis *RedisConfig, cfg *Config) {
+	redis.Timeout, cfg.PublishTimeout = DefaultRedisConfig().Timeout, DefaultConfig().PublishTimeout
+}
 
 func TestPublishHeedsItsContext(t *testing.T) {
 	server := servers.Redis(t)
@@ -164,7 +166,7 @@ func TestQueueIsBounded(t *testing.T) {
 		"bytes":  func(_ *RedisConfig, cfg *Config) { cfg.QueueBytes = 10 * 350 },
 	} {
 		t.Run(name, func(t *testing.T) {
-			c := newClient(t, server.URL(), change, func(_ *RedisConfig, cfg *Config) { cfg.PublishTimeout = 300 * time.Millisecond })
+			c := newClient(t, server.URL(), impatient, change, func(_ *RedisConfig, cfg *Config) { cfg.PublishTimeout = 300 * time.Millisecond })
 			var wg sync.WaitGroup
 			var mu sync.Mutex
 			reasons := map[string]int{}
