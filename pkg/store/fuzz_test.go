@@ -2,7 +2,7 @@ package store_test
 
 import (
 	"encoding/json"
-	"strings"
+	"math/rand/v2"
 	"testing"
 	"time"
 
@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/eventpulse/eventpulse/pkg/event"
+	"github.com/eventpulse/eventpulse/pkg/store"
 	"github.com/eventpulse/eventpulse/test/servers"
 )
 
@@ -17,41 +18,59 @@ import (
 // event.Parse accepts, PostgreSQL stores and gives back equal, after the
 // stream as before it.
 func FuzzStoredEqualsSent(f *testing.F) {
-	const around = `{"event_type":"t","source":"s","timestamp":"2026-03-01T12:30:00.123456789+05:30","payload":`
+	random := rand.NewChaCha8([32]byte{})
+	for range 100 {
+		choices := make([]byte, 400)
+		_, _ = random.Read(choices)
+		f.Add(choices)
+	}
+	s := migrated(f, servers.Database(f))
+	f.Fuzz(func(t *testing.T, choices []byte) { requireStoredEqualsSent(t, s, generate(choices)) })
+}
+
+// FuzzTextStoredEqualsSent is the same for the text itself, whose mutations
+// are seldom events and then of a kind that nobody thought to generate.
+func FuzzTextStoredEqualsSent(f *testing.F) {
+	const at = "2026-03-01T12:30:00.123456789+05:30"
 	for _, object := range hardObjects() {
 		if len(object) < 4096 {
-			f.Add(around + object + `}`)
+			f.Add("t", "s", at, object, `{"a":1.50e-3}`)
 		}
 	}
 	for _, timestamp := range []string{
 		"0001-01-01T00:00:00+23:59", "0000-01-01T00:00:00Z", "0000-02-29T00:00:00Z", "9999-12-31T23:59:59.999999999-23:59",
 		"2016-12-31T23:59:60Z", "2016-12-31t23:59:59z", "2026-03-01T24:00:00Z", "2026-02-29T00:00:00Z", "2024-02-29T23:59:59.5-00:00",
 	} {
-		f.Add(strings.Replace(around, "2026-03-01T12:30:00.123456789+05:30", timestamp, 1) + `{}}`)
+		f.Add("t", "s", timestamp, "{}", "{}")
 	}
-	f.Add(`{"event_id":"00000000-0000-0000-0000-000000000000","event_type":"?0\\'","source":"\ud83d\ude00'","timestamp":"2026-03-01T12:30:00Z","metadata":{"a":1.50e-3}}`)
-	f.Add(around + `{"a":0e1000,"b":-0.0e-1000,"c":1e1000,"d":1E-1000}}`)
+	f.Add(`?0\\'`, `\ud83d\ude00'\u2028`, at, `{"a":0e1000,"b":-0.0e-1000,"c":1e1000,"d":1E-1000}`, "{}")
+	f.Add("t", "s", at, "{}", `{},"event_id":"00000000-0000-0000-0000-000000000000"`)
 
 	s := migrated(f, servers.Database(f))
-	limits := event.DefaultLimits()
-	f.Fuzz(func(t *testing.T, body string) {
-		sent, err := event.Parse(body, limits)
-		if err != nil {
-			return
-		}
-		requireReadRight(t, body, sent)
-		travelled, err := event.FromFields(sent.AppendFields(nil))
-		require.NoError(t, err)
-		require.Equal(t, sent, travelled, "what goes onto the stream comes off it")
-
-		sent.ID = uuid.New() // mutations keep the id of what they were made from
-		duplicates, err := s.Insert(t.Context(), []event.Event{sent})
-		require.NoError(t, err)
-		require.Empty(t, duplicates)
-		stored, _, err := s.Get(t.Context(), sent.ID)
-		require.NoError(t, err)
-		requireSame(t, sent, stored)
+	f.Fuzz(func(t *testing.T, eventType, source, timestamp, payload, metadata string) {
+		requireStoredEqualsSent(t, s, `{"event_type":"`+eventType+`","source":"`+source+`","timestamp":"`+timestamp+
+			`","payload":`+payload+`,"metadata":`+metadata+`}`)
 	})
+}
+
+func requireStoredEqualsSent(t *testing.T, s *store.Store, body string) {
+	t.Helper()
+	sent, err := event.Parse(body, event.DefaultLimits())
+	if err != nil {
+		return
+	}
+	requireReadRight(t, body, sent)
+	travelled, err := event.FromFields(sent.AppendFields(nil))
+	require.NoError(t, err)
+	require.Equal(t, sent, travelled, "what goes onto the stream comes off it")
+
+	sent.ID = uuid.New() // mutations keep the id of what they were made from
+	duplicates, err := s.Insert(t.Context(), []event.Event{sent})
+	require.NoError(t, err)
+	require.Empty(t, duplicates)
+	stored, _, err := s.Get(t.Context(), sent.ID)
+	require.NoError(t, err)
+	requireSame(t, sent, stored)
 }
 
 // requireReadRight reads the body a second time, by other means.

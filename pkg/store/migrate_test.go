@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -127,13 +128,39 @@ func TestManyMigrateAtOnce(t *testing.T) {
 		}
 		wg.Wait()
 		require.NoError(t, errors.Join(errs...))
-		var all []string
-		for _, names := range results {
-			all = append(all, names...)
-		}
-		require.Equal(t, []string{firstMigration}, all, "one of them did it, once")
+		require.Equal(t, []string{firstMigration}, slices.Concat(results...), "one of them did it, once")
 		require.NoError(t, openStore(t, url).CheckSchema(t.Context()))
 	})
+}
+
+// SQLite has no lock for the whole of it: callers may all have seen that the
+// migration is due before the first of them does it.
+func TestManyMigrateSQLiteFromTheSameLook(t *testing.T) {
+	url := sqliteURL(t)
+	s := migrated(t, url)
+	_, err := s.MigrateDown(t.Context()) // what is left can be looked at without a lock
+	require.NoError(t, err)
+
+	conn, err := admin(t, url).Conn(t.Context())
+	require.NoError(t, err)
+	_, err = conn.ExecContext(t.Context(), "BEGIN IMMEDIATE")
+	require.NoError(t, err)
+	const callers = 4
+	var wg sync.WaitGroup
+	results := make([][]string, callers)
+	errs := make([]error, callers)
+	var released error
+	for i := range callers {
+		wg.Go(func() { results[i], errs[i] = s.MigrateUp(t.Context()) })
+	}
+	wg.Go(func() {
+		<-time.After(300 * time.Millisecond) // enough for all to look and to queue
+		_, err := conn.ExecContext(t.Context(), "ROLLBACK")
+		released = errors.Join(err, conn.Close())
+	})
+	wg.Wait()
+	require.NoError(t, errors.Join(append(errs, released)...))
+	require.Equal(t, []string{firstMigration}, slices.Concat(results...))
 }
 
 func TestANewerSchemaWillDo(t *testing.T) {
