@@ -138,7 +138,7 @@ func TestARoleEndsWithItsContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	var out, errs bytes.Buffer
-	code := execute(ctx, []string{"serve", "--http.addr", "127.0.0.1:0", "--admin.addr", "127.0.0.1:0", "--http.drain_delay", "0s",
+	code := execute(ctx, []string{"serve", "--http.addr", "127.0.0.1:0", "--admin.addr", "127.0.0.1:0", "--http.drain_delay", "0s", "--spool.dir", "",
 		"--redis.url", "redis://127.0.0.1:1"}, strings.NewReader(""), &out, &errs)
 	require.Equal(t, exitOK, code, errs.String())
 }

@@ -61,6 +61,7 @@ func NewDev(ctx context.Context, cfg config.Config, dir string, out io.Writer, l
 	}
 	cfg.Redis.URL = "redis://" + redis.Addr()
 	cfg.Database.URL = "sqlite:" + d.path
+	cfg.Spool.Dir = ""      // The Redis in memory is never away.
 	cfg.HTTP.DrainDelay = 0 // There is no load balancer to take notice.
 
 	if err := migrate(ctx, cfg, log); err != nil {

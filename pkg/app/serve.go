@@ -3,12 +3,14 @@ package app
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"sync"
 
 	"github.com/eventpulse/eventpulse/pkg/config"
 	"github.com/eventpulse/eventpulse/pkg/ingest"
 	"github.com/eventpulse/eventpulse/pkg/server"
+	"github.com/eventpulse/eventpulse/pkg/spool"
 	"github.com/eventpulse/eventpulse/pkg/stream"
 )
 
@@ -18,6 +20,7 @@ type Serve struct {
 	http    *server.Server
 	admin   *server.Admin
 	keeper  *groupKeeper
+	spool   *spool.Spool // nil when there is none
 	ingest  *ingest.Handler
 	cleanup cleanup
 }
@@ -41,7 +44,18 @@ func NewServe(cfg config.Config, log *slog.Logger) (_ *Serve, err error) {
 	s.cleanup.add(func() error { redis.Close(); return nil })
 
 	s.keeper = &groupKeeper{stream: redis, log: log}
-	s.ingest, err = ingest.New(cfg.Ingest, s.keeper, log, reg)
+	var publisher ingest.Publisher = s.keeper
+	ready := server.Check{Name: "stream", Probe: s.keeper.Check}
+	if cfg.Spool.Dir != "" {
+		s.spool, err = spool.Open(cfg.Spool, s.keeper, log, reg)
+		if err != nil {
+			return nil, fmt.Errorf("%w (spool.dir names its directory; empty does without, and answers 503 while Redis is away)", err)
+		}
+		s.cleanup.add(s.spool.Close)
+		publisher = s.spool
+		ready = server.Check{Name: "spool", Probe: s.spool.Check}
+	}
+	s.ingest, err = ingest.New(cfg.Ingest, publisher, log, reg)
 	if err != nil {
 		return nil, err
 	}
@@ -51,8 +65,9 @@ func NewServe(cfg config.Config, log *slog.Logger) (_ *Serve, err error) {
 	}
 	s.admin, err = server.NewAdmin(cfg.Admin, []server.Check{
 		{Name: "http", Probe: s.http.Ready},
-		{Name: "redis", Probe: redis.Ping},
-		{Name: "stream", Probe: s.keeper.Check},
+		ready,
+		// With a spool, events are accepted whether Redis answers or not.
+		{Name: "redis", Probe: redis.Ping, Advisory: s.spool != nil},
 	}, reg, log)
 	if err != nil {
 		return nil, err
@@ -79,10 +94,14 @@ func (s *Serve) AdminAddr() string { return s.admin.Addr() }
 func (s *Serve) Run(ctx context.Context) error {
 	s.log.Info("serving", "http", s.Addr(), "admin", s.AdminAddr())
 	err := withAdmin(ctx, s.admin, s.log, func(ctx context.Context) error {
-		// The group is kept for as long as events may be published.
+		// The group is kept, and the spool drained, for as long as events may
+		// be published.
 		keeping, stop := context.WithCancel(context.WithoutCancel(ctx))
 		var background sync.WaitGroup
 		background.Go(func() { s.keeper.Run(keeping) })
+		if s.spool != nil {
+			background.Go(func() { s.spool.Run(keeping) })
+		}
 		defer background.Wait()
 		defer stop()
 

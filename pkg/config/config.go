@@ -11,6 +11,7 @@ package config
 import (
 	"github.com/eventpulse/eventpulse/pkg/ingest"
 	"github.com/eventpulse/eventpulse/pkg/server"
+	"github.com/eventpulse/eventpulse/pkg/spool"
 	"github.com/eventpulse/eventpulse/pkg/store"
 	"github.com/eventpulse/eventpulse/pkg/stream"
 	"github.com/eventpulse/eventpulse/pkg/worker"
@@ -24,6 +25,7 @@ type Config struct {
 	Ingest   ingest.Config      `config:"ingest"`
 	Redis    stream.RedisConfig `config:"redis"`
 	Stream   stream.Config      `config:"stream"`
+	Spool    spool.Config       `config:"spool"`
 	Database store.Config       `config:"database"`
 	Worker   worker.Config      `config:"worker"`
 }
@@ -37,9 +39,12 @@ func Default(role Role) Config {
 		Ingest:   ingest.DefaultConfig(),
 		Redis:    stream.DefaultRedisConfig(),
 		Stream:   stream.DefaultConfig(),
+		Spool:    spool.DefaultConfig(),
 		Database: store.DefaultConfig(),
 		Worker:   worker.DefaultConfig(),
 	}
+	// Where the process was started, as its user may write there.
+	c.Spool.Dir = "data/spool"
 	if role == Work {
 		// Beside a serve on the same machine.
 		c.Admin.Addr = ":9465"

@@ -21,7 +21,7 @@ func Roles() []Role { return []Role{Serve, Work, Migrate, Dev} }
 func (r Role) sections() []string {
 	switch r {
 	case Serve:
-		return []string{"log", "http", "admin", "ingest", "redis", "stream"}
+		return []string{"log", "http", "admin", "ingest", "redis", "stream", "spool"}
 	case Work:
 		return []string{"log", "admin", "redis", "stream", "database", "worker"}
 	case Migrate:

@@ -32,6 +32,9 @@ type Check struct {
 	// Probe returns nil when it is well. It is called with a deadline of a
 	// second, never more than once at a time, and not waited for longer.
 	Probe func(ctx context.Context) error
+	// Advisory is reported and does not decide: the process can do its work
+	// without.
+	Advisory bool
 }
 
 // Admin answers operators: /livez, /readyz, /metrics and, if configured,
@@ -43,7 +46,8 @@ type Admin struct {
 }
 
 type adminCheck struct {
-	name string
+	name     string
+	advisory bool
 	*probe
 }
 
@@ -56,7 +60,7 @@ func NewAdmin(cfg AdminConfig, checks []Check, gatherer prometheus.Gatherer, log
 	}
 	a := &Admin{}
 	for _, c := range checks {
-		a.checks = append(a.checks, adminCheck{c.Name, &probe{check: c.Probe}})
+		a.checks = append(a.checks, adminCheck{c.Name, c.Advisory, &probe{check: c.Probe}})
 	}
 	if cfg.Addr == "" {
 		return a, nil
@@ -167,7 +171,11 @@ func (a *Admin) ready(w http.ResponseWriter, r *http.Request) {
 			b.WriteString(": ok\n")
 			continue
 		}
-		status = http.StatusServiceUnavailable
+		if c.advisory {
+			b.WriteString(" (not needed to be ready)")
+		} else {
+			status = http.StatusServiceUnavailable
+		}
 		why := strings.ReplaceAll(errs[i].Error(), "\n", "; ")
 		b.WriteString(": " + why[:min(len(why), maxReason)] + "\n")
 	}

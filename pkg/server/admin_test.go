@@ -44,9 +44,10 @@ func get(t *testing.T, a *Admin, path string) (int, string) {
 func TestAdmin(t *testing.T) {
 	hang := make(chan struct{})
 	defer close(hang)
-	well := Check{"redis", pong}
-	ill := Check{"schema", func(context.Context) error { return errors.New("schema is behind:\nrun migrate up") }}
-	hung := Check{"database", func(context.Context) error { <-hang; return nil }}
+	well := Check{Name: "redis", Probe: pong}
+	ill := Check{Name: "schema", Probe: func(context.Context) error { return errors.New("schema is behind:\nrun migrate up") }}
+	hung := Check{Name: "database", Probe: func(context.Context) error { <-hang; return nil }}
+	advice := Check{Name: "advice", Probe: func(context.Context) error { return errors.New("gone") }, Advisory: true}
 	local := AdminConfig{Addr: "127.0.0.1:0"}
 
 	a := startAdmin(t, local, well)
@@ -56,6 +57,9 @@ func TestAdmin(t *testing.T) {
 	code, body = get(t, a, "/readyz")
 	require.Equal(t, 200, code)
 	require.Equal(t, "redis: ok\n", body)
+	code, body = get(t, startAdmin(t, local, well, advice), "/readyz")
+	require.Equal(t, 200, code, "advice does not decide")
+	require.Equal(t, "redis: ok\nadvice (not needed to be ready): gone\n", body)
 	code, body = get(t, a, "/metrics")
 	require.Equal(t, 200, code)
 	require.Contains(t, body, "eventpulse_test 0")

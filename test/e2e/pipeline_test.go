@@ -81,6 +81,7 @@ func (p *pipeline) config(role config.Role) config.Config {
 	c.Redis.URL, c.Database.URL = p.redis.URL(), p.dbURL
 	c.HTTP.Addr, c.Admin.Addr = "127.0.0.1:0", "127.0.0.1:0"
 	c.HTTP.DrainDelay = 0
+	c.Spool.Dir = ""
 	c.Worker.Block = 200 * time.Millisecond
 	return c
 }

@@ -1,0 +1,256 @@
+package spool
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/eventpulse/eventpulse/pkg/event"
+)
+
+// append puts events on disk. It returns nil once they are synced, and within
+// Config.CommitTimeout, or when ctx ends, whatever the disk does. After an
+// error none, some or all may be on disk, then or later.
+func (j *journal) append(ctx context.Context, events []event.Event) *refusal {
+	// Refuse what is in vain before doing any work for it.
+	if err := j.poisoned(); err != nil {
+		return poisoned(err)
+	}
+	if r := j.stalled(); r != nil {
+		return r
+	}
+	if err := ctx.Err(); err != nil {
+		return givenUp(err)
+	}
+	r := &request{count: len(events), done: make(chan error, 1)}
+	now := time.Now()
+	size := 0
+	for i := range events {
+		size += recordOverhead + len(events[i].Payload) + len(events[i].Metadata)
+	}
+	r.records = make([]byte, 0, size)
+	for i := range events {
+		r.records = appendRecord(r.records, &events[i], now)
+	}
+	if refused := j.queue.put(r); refused != nil {
+		return refused
+	}
+	timer := time.NewTimer(j.cfg.CommitTimeout)
+	defer timer.Stop()
+	var refused *refusal
+	select {
+	case err := <-r.done:
+		return asRefusal(err)
+	case <-timer.C:
+		refused = slow("not written in %s", j.cfg.CommitTimeout)
+	case <-ctx.Done():
+		refused = givenUp(ctx.Err())
+	}
+	if !r.state.CompareAndSwap(waiting, abandoned) {
+		select {
+		case err := <-r.done: // just in time
+			return asRefusal(err)
+		default:
+		}
+	}
+	return refused
+}
+
+// recordOverhead is about what a record holds beside payload and metadata.
+const recordOverhead = 256
+
+// asRefusal tells the committer's answer apart.
+func asRefusal(err error) *refusal {
+	if err == nil {
+		return nil
+	}
+	var r *refusal
+	if errors.As(err, &r) {
+		return r
+	}
+	return &refusal{reasonDisk, "the spool's disk refused", time.Second, err}
+}
+
+// commitLoop commits requests in groups until the queue is closed and empty:
+// those that arrive while one group is synced make up the next.
+func (j *journal) commitLoop() {
+	defer close(j.committed)
+	var group []*request
+	for {
+		group = j.queue.take(group[:0])
+		if len(group) == 0 {
+			return
+		}
+		start := time.Now()
+		j.busySince.Store(start.UnixNano())
+		j.commit(group, start)
+		j.busySince.Store(0)
+		j.metrics.commitSeconds.Observe(time.Since(start).Seconds())
+		clear(group)
+		// Also after a failure: what the reader could not remove because
+		// of this commit may be what there was no room for.
+		select {
+		case j.arrived <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// commit writes and syncs the records of group and answers its requests.
+func (j *journal) commit(group []*request, now time.Time) {
+	j.io.Lock()
+	defer j.io.Unlock()
+	answer := func(group []*request, err error) {
+		for _, r := range group {
+			r.done <- err
+		}
+	}
+	if err := j.poisoned(); err != nil {
+		answer(group, poisoned(err))
+		return
+	}
+	room, refused := j.room()
+	if refused != nil {
+		j.setFull(refused)
+		answer(group, refused)
+		return
+	}
+	admitted, count := group[:0:0], 0
+	j.group = j.group[:0]
+	for _, r := range group {
+		if int64(len(j.group)+len(r.records)) > room {
+			refused = full("%d bytes are left of it", room-int64(len(j.group)))
+			r.done <- refused
+			continue
+		}
+		j.group = append(j.group, r.records...)
+		count += r.count
+		admitted = append(admitted, r)
+	}
+	if len(admitted) == 0 {
+		j.setFull(refused)
+		return
+	}
+	if err := j.write(j.group, count, now); err != nil {
+		answer(admitted, err)
+		return
+	}
+	// Not as soon as a small request fits where a large one does not.
+	if refused == nil && room-int64(len(j.group)) >= j.segmentBytes {
+		j.setFull(nil)
+	}
+	answer(admitted, nil)
+	j.metrics.spooled.Add(float64(count))
+	j.metrics.commitEvents.Observe(float64(count))
+	if cap(j.group) > 2*groupBytes {
+		j.group = nil
+	}
+}
+
+// write appends count records to the active segment and syncs it. When it
+// fails for want of room, nothing was appended; when it fails otherwise,
+// nothing will be any more.
+func (j *journal) write(records []byte, count int, now time.Time) error {
+	seg, err := j.activate()
+	if err != nil {
+		return err
+	}
+	seal(records, j.next) // only the committer changes next
+	if _, err := j.out.WriteAt(records, seg.size); err != nil {
+		if !noSpace(err) {
+			j.poisonWith(err)
+			return poisoned(err)
+		}
+		// Nothing of it was acknowledged and nothing before it was touched:
+		// cut off, it is as if it had never been.
+		if cut := j.out.Truncate(seg.size); cut != nil {
+			j.poisonWith(cut)
+			return poisoned(cut)
+		}
+		refused := full("%w", err)
+		j.setFull(refused)
+		return refused
+	}
+	if err := j.out.Sync(); err != nil {
+		j.poisonWith(err)
+		return poisoned(err)
+	}
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if j.next == j.head {
+		j.oldest = now
+	}
+	seg.size += int64(len(records))
+	j.size += int64(len(records))
+	j.next += uint64(count)
+	return nil
+}
+
+// activate returns the segment to append to, a new one when there is none or
+// it has its size.
+func (j *journal) activate() (*segment, error) {
+	j.mu.Lock()
+	var seg *segment
+	if n := len(j.segments); n > 0 && j.segments[n-1].active {
+		seg = j.segments[n-1]
+	}
+	first := j.next
+	j.mu.Unlock()
+	if seg != nil {
+		if seg.size < j.segmentBytes {
+			return seg, nil
+		}
+		j.retire(seg)
+	}
+
+	seg = &segment{first: first, active: true}
+	f, err := j.fs.create(j.path(seg))
+	switch {
+	case noSpace(err):
+		refused := full("%w", err)
+		j.setFull(refused)
+		return nil, refused
+	case tooManyFiles(err):
+		return nil, fmt.Errorf("create segment: %w", err)
+	case err != nil:
+		j.poisonWith(err)
+		return nil, poisoned(err)
+	}
+	// Without its name the file is lost, however well it is synced.
+	if err := j.fs.syncDir(j.dir); err != nil {
+		j.poisonWith(err)
+		return nil, errors.Join(poisoned(err), f.Close())
+	}
+	j.out = f
+	j.mu.Lock()
+	j.segments = append(j.segments, seg)
+	j.mu.Unlock()
+	return seg, nil
+}
+
+// retire ends the appending to the active segment. Its records are synced
+// already. The caller holds io.
+func (j *journal) retire(seg *segment) {
+	if err := j.out.Close(); err != nil {
+		j.log.Warn("cannot close a spool segment", "file", j.path(seg), "error", err)
+	}
+	j.out = nil
+	j.mu.Lock()
+	seg.active = false
+	j.mu.Unlock()
+}
+
+// setFull notes whether the last group found room, for the log and the gauge.
+func (j *journal) setFull(refused *refusal) {
+	j.mu.Lock()
+	was := j.full
+	j.full = refused != nil
+	j.mu.Unlock()
+	switch {
+	case refused != nil && !was:
+		j.log.Error("the spool is full: requests are refused while the stream takes none", "dir", j.dir, "error", refused.err)
+	case refused == nil && was:
+		j.log.Info("the spool has room again", "dir", j.dir)
+	}
+}

@@ -1,0 +1,90 @@
+package spool
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"io"
+	"path/filepath"
+)
+
+// The cursor file holds the latest two positions, each in a sector of its own,
+// written in turn: a write that is cut off destroys the older one at worst.
+const (
+	cursorName   = "cursor"
+	cursorMagic  = "\xffEPc"
+	cursorStride = 4096
+	cursorSize   = 24 // magic, checksum, generation, sequence number
+)
+
+// cursor keeps the sequence number of the first record that is not published.
+// It is used by one goroutine at a time.
+type cursor struct {
+	f          file
+	generation uint64
+}
+
+// errNoCursor says that a cursor file holds no position that can be read.
+var errNoCursor = errors.New("no position in it can be read")
+
+// openCursor opens or makes the cursor file in dir and returns the position in
+// it, zero for a new one. With errNoCursor the cursor can be used all the same.
+func openCursor(fs files, dir string) (*cursor, uint64, error) {
+	f, err := fs.open(filepath.Join(dir, cursorName), true)
+	if err != nil {
+		return nil, 0, err
+	}
+	var b [cursorStride + cursorSize]byte
+	n, err := f.ReadAt(b[:], 0)
+	if err != nil && !errors.Is(err, io.EOF) {
+		f.Close()
+		return nil, 0, fmt.Errorf("read %s: %w", cursorName, err)
+	}
+	c := &cursor{f: f}
+	var seq uint64
+	for _, slot := range [][]byte{b[:cursorSize], b[cursorStride:]} {
+		generation := binary.LittleEndian.Uint64(slot[8:])
+		sum := binary.LittleEndian.Uint32(slot[4:])
+		if string(slot[:4]) != cursorMagic || sum != crc32.Checksum(slot[8:], castagnoli) {
+			continue
+		}
+		if generation > c.generation {
+			c.generation, seq = generation, binary.LittleEndian.Uint64(slot[16:])
+		}
+	}
+	if c.generation > 0 {
+		return c, seq, nil
+	}
+	if b != [len(b)]byte{} {
+		return c, 0, errNoCursor
+	}
+	// Room for both positions now, so that none is needed on a full disk.
+	if n < len(b) {
+		if _, err := f.WriteAt(b[:], 0); err != nil && !noSpace(err) {
+			f.Close()
+			return nil, 0, fmt.Errorf("write %s: %w", cursorName, err)
+		}
+	}
+	return c, 0, nil
+}
+
+// set makes seq the position, durably.
+func (c *cursor) set(seq uint64) error {
+	var slot [cursorSize]byte
+	copy(slot[:], cursorMagic)
+	binary.LittleEndian.PutUint64(slot[8:], c.generation+1)
+	binary.LittleEndian.PutUint64(slot[16:], seq)
+	binary.LittleEndian.PutUint32(slot[4:], crc32.Checksum(slot[8:], castagnoli))
+	at := int64((c.generation + 1) % 2 * cursorStride)
+	if _, err := c.f.WriteAt(slot[:], at); err != nil {
+		return fmt.Errorf("write %s: %w", cursorName, err)
+	}
+	if err := c.f.Sync(); err != nil {
+		return fmt.Errorf("sync %s: %w", cursorName, err)
+	}
+	c.generation++
+	return nil
+}
+
+func (c *cursor) close() error { return c.f.Close() }

@@ -1,0 +1,164 @@
+package spool
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"io"
+	"time"
+)
+
+// fault is what keeps a stretch of bytes from being a record.
+type fault uint8
+
+const (
+	sound fault = iota
+	// torn is a record that has begun and not ended: a write that was cut off.
+	torn
+	// damaged is anything else.
+	damaged
+)
+
+// stretch is what a scanner finds next in a file: one sound record, or bytes
+// that are none.
+type stretch struct {
+	from, to int64
+	fault    fault
+	// Of a sound record. The payload is valid until the next call.
+	seq     uint64
+	at      time.Time
+	payload []byte
+}
+
+// scanWindow is how much is read at once, at least.
+const scanWindow = 256 << 10
+
+// scanner reads the records of a file and finds those behind damaged bytes. It
+// trusts nothing it reads.
+type scanner struct {
+	src io.ReaderAt
+	// pos is where the next stretch begins, end is where the file ends. A
+	// file that turns out to be shorter lowers end.
+	pos, end int64
+	buf      []byte // the file's bytes from bufAt on
+	bufAt    int64
+}
+
+// next returns the stretch at pos and moves on behind it, or io.EOF. Any other
+// error is one of reading, and leaves pos where it is.
+func (s *scanner) next() (stretch, error) {
+	at, why := s.pos, sound
+	for at < s.end {
+		rec, err := s.try(at)
+		if err != nil {
+			return stretch{}, err
+		}
+		if rec.fault == sound {
+			if at == s.pos {
+				s.pos = rec.to
+				return rec, nil
+			}
+			break
+		}
+		if why == sound {
+			why = rec.fault
+		}
+		if at, err = s.find(at + 1); err != nil {
+			return stretch{}, err
+		}
+	}
+	at = min(at, s.end)
+	if at <= s.pos {
+		return stretch{}, io.EOF
+	}
+	if at < s.end {
+		why = damaged // something whole follows, so this was whole too
+	}
+	bad := stretch{from: s.pos, to: at, fault: why}
+	s.pos = at
+	return bad, nil
+}
+
+// try reads a record at the given offset. What it returns is sound or not.
+func (s *scanner) try(at int64) (stretch, error) {
+	header, err := s.window(at, headerSize)
+	if err != nil {
+		return stretch{}, err
+	}
+	if len(header) < headerSize {
+		if n := min(len(header), len(magic)); string(header[:n]) == magic[:n] {
+			return stretch{fault: torn}, nil
+		}
+		return stretch{fault: damaged}, nil
+	}
+	length := int64(binary.LittleEndian.Uint32(header[lengthAt:]))
+	if string(header[:len(magic)]) != magic || length > maxPayload {
+		return stretch{fault: damaged}, nil
+	}
+	to := at + headerSize + length
+	if to > s.end {
+		return stretch{fault: torn}, nil
+	}
+	record, err := s.window(at, int(headerSize+length))
+	if err != nil {
+		return stretch{}, err
+	}
+	if to > s.end {
+		return stretch{fault: torn}, nil
+	}
+	if binary.LittleEndian.Uint32(record[crcAt:]) != checksum(record) {
+		return stretch{fault: damaged}, nil
+	}
+	return stretch{
+		from: at, to: to,
+		seq:     binary.LittleEndian.Uint64(record[seqAt:]),
+		at:      time.UnixMicro(int64(binary.LittleEndian.Uint64(record[timeAt:]))),
+		payload: record[headerSize:],
+	}, nil
+}
+
+// find returns where the next record may begin, from the given offset on, or
+// the end.
+func (s *scanner) find(at int64) (int64, error) {
+	for at < s.end {
+		b, err := s.window(at, len(magic))
+		if err != nil {
+			return 0, err
+		}
+		// All that is there, not only what was asked for.
+		b = s.buf[at-s.bufAt:]
+		if i := bytes.Index(b, []byte(magic)); i >= 0 {
+			return at + int64(i), nil
+		}
+		// The magic may begin in the last bytes and end beyond them; at the
+		// end of the file its beginning is nothing.
+		at += int64(max(len(b)-len(magic)+1, 1))
+	}
+	return s.end, nil
+}
+
+// window returns n bytes at the given offset, fewer at the end of the file.
+func (s *scanner) window(at int64, n int) ([]byte, error) {
+	n = int(min(int64(n), s.end-at))
+	if n <= 0 {
+		return nil, nil
+	}
+	if at < s.bufAt || at+int64(n) > s.bufAt+int64(len(s.buf)) {
+		size := int(min(int64(max(n, scanWindow)), s.end-at))
+		if cap(s.buf) < size {
+			s.buf = make([]byte, size)
+		}
+		s.buf, s.bufAt = s.buf[:size], at
+		got, err := s.src.ReadAt(s.buf, at)
+		if err != nil && !errors.Is(err, io.EOF) {
+			s.buf = s.buf[:0]
+			return nil, err
+		}
+		if got < size {
+			s.buf, s.end = s.buf[:got], at+int64(got)
+			n = min(n, got)
+		}
+	}
+	from := int(at - s.bufAt)
+	return s.buf[from : from+n], nil
+}

@@ -1,0 +1,167 @@
+package spool
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/eventpulse/eventpulse/pkg/event"
+)
+
+// Publisher takes events.
+//
+// When Publish returns nil, every event is durable. After an error none, some
+// or all of them may be, then or a little later. An error for what an event is
+// has a kind that says so; any other one may be gone at the next attempt.
+//
+// Publish should return when ctx ends, though the spool does not depend on it.
+// Nobody changes the events after the call, which may still be under way then.
+type Publisher interface {
+	Publish(ctx context.Context, events []event.Event) error
+}
+
+const (
+	// mostCalls bounds the requests that wait for the stream at a time.
+	mostCalls = 4096
+	// mostDrains bounds the drainer's attempts that were given up and have
+	// not returned.
+	mostDrains = 4
+	// closePatience is how long Close waits for the disk.
+	closePatience = 5 * time.Second
+	// segmentBytes is when a segment is full: the disk space of what is
+	// published is given back in such pieces.
+	segmentBytes = 4 << 20
+)
+
+// Spool is a Publisher that keeps on disk what another Publisher does not
+// take. Its methods may be called concurrently.
+type Spool struct {
+	cfg     Config
+	log     *slog.Logger
+	metrics *metrics
+	breaker *breaker
+	live    *guard
+	drain   *guard
+	journal *journal
+	// requests counts those that tried the stream, for the drainer to see
+	// whether it is alone.
+	requests atomic.Uint64
+
+	closed     atomic.Bool
+	life       context.Context
+	end        context.CancelFunc
+	unregister func()
+	// draining holds a token of whoever uses the reader.
+	draining chan struct{}
+	reader   *reader
+}
+
+// Open returns a spool in cfg.Dir around next. It makes the directory and
+// locks it: when another process uses it, Open fails at once and says so.
+// Whatever it finds in its files is no error: records that cannot be read are
+// logged, counted, set aside and passed over. Metrics go to reg, which may be
+// nil. The spool must be closed, and Run must run.
+func Open(cfg Config, next Publisher, log *slog.Logger, reg prometheus.Registerer) (*Spool, error) {
+	return open(cfg, next, log, reg, disk{}, segmentBytes)
+}
+
+func open(cfg Config, next Publisher, log *slog.Logger, reg prometheus.Registerer, fs files, segment int64) (*Spool, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	if cfg.Dir == "" {
+		return nil, errors.New("spool.dir is empty")
+	}
+	s := &Spool{
+		cfg: cfg, log: log, metrics: newMetrics(),
+		live: newGuard(next, mostCalls), drain: newGuard(next, mostDrains),
+		draining: make(chan struct{}, 1),
+	}
+	s.breaker = newBreaker(cfg.ProbeInterval, s.breakerChanged)
+	var err error
+	if s.journal, err = openJournal(cfg, min(segment, cfg.MaxBytes/16), fs, log, s.metrics); err != nil {
+		return nil, fmt.Errorf("open spool: %w", err)
+	}
+	s.life, s.end = context.WithCancel(context.Background())
+	s.reader = newReader(s.journal)
+	if s.unregister, err = s.metrics.register(reg, s); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	// For what it reports, and to know how old the oldest event is.
+	if _, err := s.reader.fill(cfg.DrainBatch); err != nil {
+		log.Error("cannot read the spool, trying again later", "dir", cfg.Dir, "error", err)
+	}
+	if events, bytes := s.Backlog(); events > 0 {
+		log.Info("the spool holds events from before", "dir", cfg.Dir, "events", events, "bytes", bytes)
+	}
+	return s, nil
+}
+
+// Backlog returns how many events wait on disk for the stream, and how many
+// bytes they take.
+func (s *Spool) Backlog() (events, bytes int64) {
+	events, bytes, _ = s.journal.backlog()
+	return events, bytes
+}
+
+// Check says whether events can be taken: by the stream, as far as is known,
+// or else by the disk. It also fails once the disk has failed, because only a
+// restart mends that: until then the stream alone is all there is.
+func (s *Spool) Check(context.Context) error {
+	if s.closed.Load() {
+		return unavailable(closed(), nil)
+	}
+	if err := s.journal.poisoned(); err != nil {
+		return unavailable(poisoned(err), nil)
+	}
+	if s.breaker.state() == breakerClosed {
+		return nil
+	}
+	if refused := s.journal.check(); refused != nil {
+		return unavailable(refused, nil)
+	}
+	return nil
+}
+
+// Close stops the drainer, commits what requests have put before the disk, and
+// unlocks the directory. Calls of Publish after it fail. A later Open finds
+// everything that was not published. It takes a few seconds at most, and fails
+// when the disk hangs for so long.
+func (s *Spool) Close() error {
+	if s.closed.Swap(true) {
+		return nil
+	}
+	s.end()
+	s.live.close()
+	s.drain.close()
+	if s.unregister != nil {
+		s.unregister()
+	}
+	timer := time.NewTimer(closePatience)
+	defer timer.Stop()
+	select {
+	case s.draining <- struct{}{}: // for good
+	case <-timer.C:
+		return fmt.Errorf("close spool: the disk has not answered for %s", closePatience)
+	}
+	s.reader.close()
+	if err := s.journal.close(closePatience); err != nil {
+		return fmt.Errorf("close spool: %w", err)
+	}
+	return nil
+}
+
+// breakerChanged says in the log where events go from now on.
+func (s *Spool) breakerChanged(open bool, cause error) {
+	events, _ := s.Backlog()
+	if open {
+		s.log.Warn("the stream does not take events: they go to the spool", "error", cause, "backlog", events)
+		return
+	}
+	s.log.Info("the stream takes events again", "backlog", events)
+}
