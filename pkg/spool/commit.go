@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/eventpulse/eventpulse/pkg/event"
+	"github.com/eventpulse/eventpulse/pkg/fault"
 )
 
 // append puts events on disk. It returns nil once they are synced, and within
@@ -132,10 +133,12 @@ func (j *journal) commit(group []*request, now time.Time) {
 		j.setFull(refused)
 		return
 	}
+	fault.Point(fault.SpoolBefore)
 	if err := j.write(j.group, count, now); err != nil {
 		answer(admitted, err)
 		return
 	}
+	fault.Point(fault.SpoolAfter)
 	// Not as soon as a small request fits where a large one does not.
 	if refused == nil && room-int64(len(j.group)) >= j.segmentBytes {
 		j.setFull(nil)

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/eventpulse/eventpulse/pkg/event"
+	"github.com/eventpulse/eventpulse/pkg/fault"
 )
 
 // longestPause bounds what the drainer leaves to requests between two batches.
@@ -103,6 +104,7 @@ func (d *drainer) publish(ctx context.Context, n int, probe bool) {
 	}
 	switch {
 	case err == nil:
+		fault.Point(fault.SpoolDrain)
 		d.reader.release(n)
 		d.metrics.drained.Add(float64(n))
 		d.size = min(d.size*2, d.most)

@@ -3,6 +3,8 @@ package spool
 import (
 	"io"
 	"os"
+
+	"github.com/eventpulse/eventpulse/pkg/fault"
 )
 
 // files is what the spool asks of the file system. Tests put faults in it.
@@ -45,7 +47,12 @@ type disk struct{}
 type diskFile struct{ *os.File }
 
 // Sync implements file.
-func (f diskFile) Sync() error { return syncData(f.File) }
+func (f diskFile) Sync() error {
+	if err := fault.Error(fault.SpoolSync); err != nil {
+		return err
+	}
+	return syncData(f.File)
+}
 
 func (disk) create(path string) (file, error) {
 	return opened(os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600))

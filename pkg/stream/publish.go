@@ -9,6 +9,7 @@ import (
 	"github.com/redis/rueidis"
 
 	"github.com/eventpulse/eventpulse/pkg/event"
+	"github.com/eventpulse/eventpulse/pkg/fault"
 )
 
 // flushers is how many pipelines may be in flight. While one waits for its
@@ -103,7 +104,9 @@ func (f *flusher) flush(batch []*request) {
 		}
 	}
 	c.metrics.pipelineEvents.Observe(float64(len(f.cmds)))
+	fault.Point(fault.PublishBefore)
 	replies := c.redis.DoMulti(context.Background(), f.cmds...)
+	fault.Point(fault.PublishAfter)
 
 	failed := false
 	for _, r := range batch {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/eventpulse/eventpulse/pkg/event"
+	"github.com/eventpulse/eventpulse/pkg/fault"
 )
 
 // item is a delivery that was read as an event.
@@ -90,8 +91,10 @@ func (w *Worker) persist(signal, work context.Context, items []item) outcome {
 	}
 	pause := newBackoff()
 	for {
+		fault.Point(fault.WorkBefore)
 		duplicates, err := w.store.Insert(work, events)
 		if err == nil {
+			fault.Point(fault.WorkAfter)
 			w.logEach(items, duplicates)
 			return outcome{stored: items, duplicates: len(duplicates)}
 		}
@@ -133,9 +136,11 @@ func (w *Worker) bury(work context.Context, dead []event.Burial) {
 	if len(dead) == 0 {
 		return
 	}
+	fault.Point(fault.BuryBefore)
 	if !w.untilDone(work, "burying dead letters", len(dead), func() error { return w.stream.Bury(work, dead) }) {
 		return
 	}
+	fault.Point(fault.BuryAfter)
 	for _, d := range dead {
 		w.metrics.deadLettered.WithLabelValues(d.Reason).Inc()
 		w.log.Error("event cannot be stored and is a dead letter now", "entry", d.EntryID, "reason", d.Reason, "code", d.Code, "error", d.Message)

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/eventpulse/eventpulse/pkg/event"
+	"github.com/eventpulse/eventpulse/pkg/fault"
 )
 
 // claimInterval is how often deliveries of dead consumers are looked for: often
@@ -23,6 +24,9 @@ func (w *Worker) claim(ctx, work context.Context) error {
 	for {
 		n, err := w.next(ctx, work, func(max int) (page []event.Delivery, err error) {
 			page, cursor, err = w.stream.Claim(ctx, w.cfg.Consumer, w.cfg.ClaimAfter, cursor, max)
+			if len(page) > 0 {
+				fault.Point(fault.WorkClaim)
+			}
 			return page, err
 		})
 		if err != nil {

@@ -21,6 +21,7 @@ import (
 	"golang.org/x/sync/semaphore"
 
 	"github.com/eventpulse/eventpulse/pkg/event"
+	"github.com/eventpulse/eventpulse/pkg/fault"
 )
 
 // Stream is the side that deliveries come from. Methods may be called
@@ -214,6 +215,7 @@ func (w *Worker) next(ctx, work context.Context, read func(max int) ([]event.Del
 		w.slots.Release(1)
 		return 0, err
 	}
+	fault.Point(fault.WorkRead)
 	w.measure(deliveries)
 	go func() {
 		defer w.slots.Release(1)
