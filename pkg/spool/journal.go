@@ -88,10 +88,16 @@ func openJournal(cfg Config, segmentBytes int64, fs files, log *slog.Logger, m *
 // cursor everything is published again, which is harmless.
 func (j *journal) loadCursor() error {
 	c, seq, err := openCursor(j.fs, j.dir)
-	switch {
-	case errors.Is(err, errNoCursor):
-		j.log.Error("the spool's cursor is damaged: what is in the spool may be published twice", "dir", j.dir, "error", err)
+	if errors.Is(err, errNoCursor) {
+		j.log.Error("the spool's cursor cannot be read: what is in the spool may be published twice",
+			"dir", j.dir, "error", err, "kept_in", filepath.Join(j.dir, corruptDir))
 		j.metrics.corrupt.WithLabelValues(kindCursor).Inc()
+		if err := j.moveAside(cursorName); err != nil {
+			return fmt.Errorf("open spool cursor: %w", err)
+		}
+		c, seq, err = openCursor(j.fs, j.dir)
+	}
+	switch {
 	case noSpace(err):
 		j.log.Warn("no room for the spool's cursor: what is published may be published again after a restart", "dir", j.dir, "error", err)
 	case err != nil:
@@ -148,10 +154,10 @@ func (j *journal) inheritLast() {
 	for n := len(j.segments); n > 0; n-- {
 		last := j.segments[n-1]
 		end, unused, bad := j.findEnd(last)
-		if unused == last.first && j.moveAside(last) {
+		if unused == last.first && j.moveAside(segmentName(last.first)) == nil {
 			j.segments = j.segments[:n-1]
 			kind := kindDamaged
-			if bad.fault == torn {
+			if bad.flaw == torn {
 				kind = kindTorn
 			}
 			j.report(kind, 1, "nothing can be read in the last spool segment", last, bad)
@@ -181,7 +187,7 @@ func (j *journal) findEnd(seg *segment) (end, unused uint64, bad stretch) {
 			return end, end, bad
 		case err != nil:
 			return end, unused, bad
-		case rec.fault == sound:
+		case rec.flaw == sound:
 			end = max(end, rec.seq+1)
 		default:
 			bad = rec

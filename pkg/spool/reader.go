@@ -112,7 +112,7 @@ func (r *reader) read(size int64, count int) error {
 			return err
 		}
 		r.off, r.tries = rec.to, 0
-		if rec.fault != sound {
+		if rec.flaw != sound {
 			r.bad = rec
 			continue
 		}
@@ -152,10 +152,10 @@ func (r *reader) account(seg *segment, next uint64) {
 	bad := r.bad
 	r.bad = stretch{}
 	switch {
-	case bad.fault == sound && lost > 0:
+	case bad.flaw == sound && lost > 0:
 		r.j.report(kindMissing, lost, "records are missing in the spool", seg, bad)
-	case bad.fault == sound:
-	case bad.fault == torn && lost == 0:
+	case bad.flaw == sound:
+	case bad.flaw == torn && lost == 0:
 		r.setAside(seg, bad)
 		r.j.report(kindTorn, 1, "a write to the spool was cut off; it was not acknowledged, unless the file has been cut", seg, bad)
 	default:

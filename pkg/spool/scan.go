@@ -8,11 +8,11 @@ import (
 	"time"
 )
 
-// fault is what keeps a stretch of bytes from being a record.
-type fault uint8
+// flaw is what keeps a stretch of bytes from being a record.
+type flaw uint8
 
 const (
-	sound fault = iota
+	sound flaw = iota
 	// torn is a record that has begun and not ended: a write that was cut off.
 	torn
 	// damaged is anything else.
@@ -23,7 +23,7 @@ const (
 // that are none.
 type stretch struct {
 	from, to int64
-	fault    fault
+	flaw     flaw
 	// Of a sound record. The payload is valid until the next call.
 	seq     uint64
 	at      time.Time
@@ -53,7 +53,7 @@ func (s *scanner) next() (stretch, error) {
 		if err != nil {
 			return stretch{}, err
 		}
-		if rec.fault == sound {
+		if rec.flaw == sound {
 			if at == s.pos {
 				s.pos = rec.to
 				return rec, nil
@@ -61,7 +61,7 @@ func (s *scanner) next() (stretch, error) {
 			break
 		}
 		if why == sound {
-			why = rec.fault
+			why = rec.flaw
 		}
 		if at, err = s.find(at + 1); err != nil {
 			return stretch{}, err
@@ -74,7 +74,7 @@ func (s *scanner) next() (stretch, error) {
 	if at < s.end {
 		why = damaged // something whole follows, so this was whole too
 	}
-	bad := stretch{from: s.pos, to: at, fault: why}
+	bad := stretch{from: s.pos, to: at, flaw: why}
 	s.pos = at
 	return bad, nil
 }
@@ -87,27 +87,27 @@ func (s *scanner) try(at int64) (stretch, error) {
 	}
 	if len(header) < headerSize {
 		if n := min(len(header), len(magic)); string(header[:n]) == magic[:n] {
-			return stretch{fault: torn}, nil
+			return stretch{flaw: torn}, nil
 		}
-		return stretch{fault: damaged}, nil
+		return stretch{flaw: damaged}, nil
 	}
 	length := int64(binary.LittleEndian.Uint32(header[lengthAt:]))
 	if string(header[:len(magic)]) != magic || length > maxPayload {
-		return stretch{fault: damaged}, nil
+		return stretch{flaw: damaged}, nil
 	}
 	to := at + headerSize + length
 	if to > s.end {
-		return stretch{fault: torn}, nil
+		return stretch{flaw: torn}, nil
 	}
 	record, err := s.window(at, int(headerSize+length))
 	if err != nil {
 		return stretch{}, err
 	}
 	if to > s.end {
-		return stretch{fault: torn}, nil
+		return stretch{flaw: torn}, nil
 	}
 	if binary.LittleEndian.Uint32(record[crcAt:]) != checksum(record) {
-		return stretch{fault: damaged}, nil
+		return stretch{flaw: damaged}, nil
 	}
 	return stretch{
 		from: at, to: to,

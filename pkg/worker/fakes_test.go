@@ -15,11 +15,11 @@ import (
 
 var errInjected = errors.New("injected")
 
-// fault says how a fake call fails: before it takes effect, or after.
-type fault int
+// failing says how a fake call fails: before it takes effect, or after.
+type failing int
 
 const (
-	none fault = iota
+	none failing = iota
 	before
 	after
 )
@@ -27,10 +27,10 @@ const (
 // faults is a script of faults, one a call; past its end nothing fails.
 type faults struct {
 	mu     sync.Mutex
-	script []fault
+	script []failing
 }
 
-func (f *faults) next() fault {
+func (f *faults) next() failing {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if len(f.script) == 0 {

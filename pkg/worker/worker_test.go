@@ -74,7 +74,7 @@ func TestStoresAndAcknowledgesEverything(t *testing.T) {
 }
 
 func TestSurvivesEveryCallFailingBothWays(t *testing.T) {
-	both := func() faults { return faults{script: []fault{before, after, none, after, before, none, after}} }
+	both := func() faults { return faults{script: []failing{before, after, none, after, before, none, after}} }
 	for name, inject := range map[string]func(*fakeStream, *fakeStore){
 		"read":   func(s *fakeStream, _ *fakeStore) { s.read = both() },
 		"ack":    func(s *fakeStream, _ *fakeStore) { s.ack = both() },
@@ -116,7 +116,7 @@ func TestSameEventTwiceIsOneRow(t *testing.T) {
 
 func TestBuriesWhatCannotBeStoredAndNothingElse(t *testing.T) {
 	s, db := newFakeStream(), newFakeStore()
-	s.bury = faults{script: []fault{before, after}}
+	s.bury = faults{script: []failing{before, after}}
 	s.add(good(7)...)
 	s.add(fields("refuse", "{}"), []string{"not", "an event"}, fields("web", "[1]"))
 	s.add(good(9)...)
@@ -175,7 +175,7 @@ func TestReadsNothingMoreWhileTheDatabaseIsAway(t *testing.T) {
 
 func TestProgressNamesTheTroubleAndItsEnd(t *testing.T) {
 	s, db := newFakeStream(), newFakeStore()
-	db.insert = faults{script: []fault{before, before, before, before}}
+	db.insert = faults{script: []failing{before, before, before, before}}
 	s.add(good(1)...)
 	w := start(t, s, db)
 	eventually(t, "trouble", func() bool { return w.Progress() != nil })
