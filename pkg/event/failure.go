@@ -2,6 +2,7 @@ package event
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -73,8 +74,8 @@ var pointerEscapes = strings.NewReplacer("~", "~0", "/", "~1")
 // pointer returns the RFC 6901 JSON Pointer of a path given innermost first.
 func pointer(path []string) string {
 	var p []byte
-	for i := len(path) - 1; i >= 0; i-- {
-		step := pointerEscapes.Replace(path[i])
+	for _, name := range slices.Backward(path) {
+		step := pointerEscapes.Replace(name)
 		if len(p)+1+len(step) > longestPointer {
 			break
 		}
