@@ -25,17 +25,17 @@ func (j *journal) report(kind string, n uint64, what string, seg *segment, at st
 	j.log.Log(context.Background(), level, what, args...)
 }
 
-// moveAside moves the file of a segment, and says whether it could.
-func (j *journal) moveAside(seg *segment) bool {
+// moveAside moves the file of that name.
+func (j *journal) moveAside(name string) error {
 	dir := filepath.Join(j.dir, corruptDir)
 	err := j.fs.mkdir(dir)
 	if err == nil {
-		err = j.fs.rename(j.path(seg), filepath.Join(dir, segmentName(seg.first)))
+		err = j.fs.rename(filepath.Join(j.dir, name), filepath.Join(dir, name))
 	}
 	if err != nil {
-		j.log.Error("cannot move an unreadable spool segment aside", "file", j.path(seg), "error", err)
+		j.log.Error("cannot move an unreadable spool file aside", "file", filepath.Join(j.dir, name), "error", err)
 	}
-	return err == nil
+	return err
 }
 
 // copyAside copies a stretch of seg, read from f, to a file of its own.

@@ -1,9 +1,6 @@
 package spool
 
-import (
-	"errors"
-	"time"
-)
+import "time"
 
 // What a journal does for its reader.
 
@@ -53,9 +50,7 @@ func (j *journal) saveCursor(seq uint64) {
 	}
 	var err error
 	if j.cursor == nil { // for want of room, at start
-		if j.cursor, _, err = openCursor(j.fs, j.dir); errors.Is(err, errNoCursor) {
-			err = nil
-		}
+		j.cursor, _, err = openCursor(j.fs, j.dir)
 	}
 	if err == nil {
 		err = j.cursor.set(seq)
@@ -81,7 +76,7 @@ func (j *journal) drop(seg *segment, keep bool) {
 	switch {
 	case dead:
 	case keep:
-		j.moveAside(seg)
+		_ = j.moveAside(segmentName(seg.first)) // it is logged, and found again at the next start
 	default:
 		j.remove(seg)
 	}

@@ -25,11 +25,11 @@ type cursor struct {
 	generation uint64
 }
 
-// errNoCursor says that a cursor file holds no position that can be read.
-var errNoCursor = errors.New("no position in it can be read")
+// errNoCursor says that no position can be read in a cursor file.
+var errNoCursor = errors.New("no position can be read")
 
 // openCursor opens or makes the cursor file in dir and returns the position in
-// it, zero for a new one. With errNoCursor the cursor can be used all the same.
+// it, zero for a new one.
 func openCursor(fs files, dir string) (*cursor, uint64, error) {
 	f, err := fs.open(filepath.Join(dir, cursorName), true)
 	if err != nil {
@@ -39,7 +39,7 @@ func openCursor(fs files, dir string) (*cursor, uint64, error) {
 	n, err := f.ReadAt(b[:], 0)
 	if err != nil && !errors.Is(err, io.EOF) {
 		f.Close()
-		return nil, 0, fmt.Errorf("read %s: %w", cursorName, err)
+		return nil, 0, fmt.Errorf("%w: %w", errNoCursor, err)
 	}
 	c := &cursor{f: f}
 	var seq uint64
@@ -57,7 +57,8 @@ func openCursor(fs files, dir string) (*cursor, uint64, error) {
 		return c, seq, nil
 	}
 	if b != [len(b)]byte{} {
-		return c, 0, errNoCursor
+		f.Close()
+		return nil, 0, errNoCursor
 	}
 	// Room for both positions now, so that none is needed on a full disk.
 	if n < len(b) {
