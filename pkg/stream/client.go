@@ -77,6 +77,10 @@ func New(redis RedisConfig, cfg Config, log *slog.Logger, reg prometheus.Registe
 		ensuring: make(chan struct{}, 1),
 	}
 	c.life, c.end = context.WithCancel(context.Background())
+	if err := registerStats(reg, c); err != nil {
+		conn.Close()
+		return nil, err
+	}
 	for range flushers {
 		c.flushers.Go(c.flushLoop)
 	}
