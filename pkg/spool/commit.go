@@ -66,8 +66,7 @@ func asRefusal(err error) *refusal {
 	if err == nil {
 		return nil
 	}
-	var r *refusal
-	if errors.As(err, &r) {
+	if r, ok := errors.AsType[*refusal](err); ok {
 		return r
 	}
 	return &refusal{reasonDisk, "the spool's disk refused", time.Second, err}

@@ -106,8 +106,7 @@ func (m *metrics) register(reg prometheus.Registerer, s *Spool) (func(), error) 
 	} {
 		if err := reg.Register(c); err != nil {
 			undo()
-			var already prometheus.AlreadyRegisteredError
-			if errors.As(err, &already) {
+			if _, ok := errors.AsType[prometheus.AlreadyRegisteredError](err); ok {
 				err = errors.New("another spool uses this registry")
 			}
 			return nil, fmt.Errorf("register spool metrics: %w", err)

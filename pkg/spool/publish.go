@@ -2,6 +2,7 @@ package spool
 
 import (
 	"context"
+	"errors"
 
 	"github.com/eventpulse/eventpulse/pkg/event"
 )
@@ -57,7 +58,7 @@ func (s *Spool) tryStream(ctx context.Context, ticket uint64, events []event.Eve
 	switch {
 	case err == nil, aboutContent(err):
 		s.breaker.succeeded(ticket)
-	case ctx.Err() == context.Canceled, err == errTooManyCalls:
+	case errors.Is(ctx.Err(), context.Canceled), errors.Is(err, errTooManyCalls):
 		// It says nothing about the stream.
 	case ctx.Err() != nil:
 		// The caller had less time than the stream is given: no verdict of

@@ -121,12 +121,11 @@ func (s *scanner) try(at int64) (stretch, error) {
 // the end.
 func (s *scanner) find(at int64) (int64, error) {
 	for at < s.end {
-		b, err := s.window(at, len(magic))
-		if err != nil {
+		if _, err := s.window(at, len(magic)); err != nil {
 			return 0, err
 		}
 		// All that is there, not only what was asked for.
-		b = s.buf[at-s.bufAt:]
+		b := s.buf[at-s.bufAt:]
 		if i := bytes.Index(b, []byte(magic)); i >= 0 {
 			return at + int64(i), nil
 		}

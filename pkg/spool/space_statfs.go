@@ -29,5 +29,6 @@ func diskSpace(dir string) (free, total int64, err error) {
 		}
 		return int64(blocks * block)
 	}
+	//nolint:unconvert // On some systems it is one.
 	return bytes(uint64(max(st.Bavail, 0))), bytes(uint64(st.Blocks)), nil
 }

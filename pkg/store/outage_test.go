@@ -144,9 +144,9 @@ func TestASessionThatIsKilled(t *testing.T) {
 	s := migrated(t, url)
 	db := admin(t, url)
 	do(t, db, slowCommit(30)...)
-	result := make(chan error, 1)
+	result, events := make(chan error, 1), newEvents(t, 2)
 	go func() {
-		_, err := s.Insert(t.Context(), newEvents(t, 2))
+		_, err := s.Insert(t.Context(), events)
 		result <- err
 	}()
 	const busy = `SELECT coalesce((SELECT pid FROM pg_stat_activity WHERE datname = current_database()
