@@ -99,6 +99,7 @@ func TestTakesUpItsOwnPendingToTheLastPage(t *testing.T) {
 	s.take(37) // Given to an earlier life of this consumer, which died.
 	w := start(t, s, db)
 	eventually(t, "all pending stored", func() bool { return db.count() == 37 && s.pendingCount() == 0 })
+	w.stop()
 	require.InDelta(t, 37, testutil.ToFloat64(w.metrics.recovered), 0)
 }
 
