@@ -73,11 +73,11 @@ func NewServe(cfg config.Config, log *slog.Logger) (_ *Serve, err error) {
 		return nil, err
 	}
 	if err := s.http.Listen(); err != nil {
-		return nil, err
+		return nil, fmt.Errorf("http.addr: %w", err)
 	}
 	s.cleanup.add(s.http.Close)
 	if err := s.admin.Listen(); err != nil {
-		return nil, err
+		return nil, fmt.Errorf("admin.addr: %w", err)
 	}
 	s.cleanup.add(s.admin.Close)
 	return s, nil

@@ -71,7 +71,7 @@ func newWork(cfg config.Config, log *slog.Logger, reg *prometheus.Registry, obse
 		return nil, err
 	}
 	if err := w.admin.Listen(); err != nil {
-		return nil, err
+		return nil, fmt.Errorf("admin.addr: %w", err)
 	}
 	w.cleanup.add(w.admin.Close)
 	return w, nil

@@ -37,12 +37,21 @@ func (l Log) Validate() error {
 // Logger returns a logger that writes to w.
 func (l Log) Logger(w io.Writer) *slog.Logger {
 	level, _ := l.level()
-	options := &slog.HandlerOptions{Level: level}
+	options := &slog.HandlerOptions{Level: level, ReplaceAttr: readableDuration}
 	format := strings.ToLower(l.Format)
 	if format == "text" || format != "json" && isTerminal(w) {
 		return slog.New(slog.NewTextHandler(w, options))
 	}
 	return slog.New(slog.NewJSONHandler(w, options))
+}
+
+// readableDuration writes a duration with its unit, where JSON would have a
+// number of nanoseconds.
+func readableDuration(_ []string, a slog.Attr) slog.Attr {
+	if a.Value.Kind() == slog.KindDuration {
+		return slog.String(a.Key, a.Value.Duration().String())
+	}
+	return a
 }
 
 // level is info for what Validate refuses.

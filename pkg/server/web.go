@@ -48,7 +48,7 @@ func (w *web) listen() error {
 	}
 	ln, err := net.Listen("tcp", w.addr)
 	if err != nil {
-		return fmt.Errorf("listen on %s: %w", w.addr, err)
+		return err // It names the address.
 	}
 	w.edge.Listener, w.ln = ln, w.edge
 	return nil

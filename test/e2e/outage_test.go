@@ -119,6 +119,7 @@ func TestAPortThatIsTakenIsSaidAtOnce(t *testing.T) {
 	c := p.config(config.Serve)
 	c.HTTP.Addr = ln.Addr().String()
 	_, err = app.NewServe(c, (&logBuffer{}).logger())
+	require.ErrorContains(t, err, "http.addr")
 	require.ErrorContains(t, err, ln.Addr().String())
 }
 
