@@ -37,9 +37,9 @@ environment, a file or the default, in this order. Passwords are covered.`,
 			}
 		},
 	}
-	cmd.Flags().StringVar(&role, "role", string(config.Serve), "role to show: serve, work, migrate or dev")
+	cmd.Flags().StringVar(&role, "role", string(config.Serve), "role to show: one of the commands that have settings, such as serve or work")
 	cmd.Flags().StringVarP(&output, "output", "o", "table", "table, yaml or json")
-	config.AddFlags(cmd.Flags(), config.Dev)
+	config.AddFlags(cmd.Flags(), config.Serve, config.Roles()...)
 	return cmd
 }
 
