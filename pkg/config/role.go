@@ -6,16 +6,18 @@ import "slices"
 // their defaults.
 type Role string
 
-// The roles, one for each long-running or schema-changing command.
+// The roles, one for each command that has settings.
 const (
-	Serve   Role = "serve"   // takes events from producers
-	Work    Role = "work"    // stores them
-	Migrate Role = "migrate" // changes the database schema
-	Dev     Role = "dev"     // everything in one process, to try it out
+	Serve       Role = "serve"   // takes events from producers
+	Work        Role = "work"    // stores them
+	Migrate     Role = "migrate" // changes the database schema
+	Dev         Role = "dev"     // everything in one process, to try it out
+	DeadLetters Role = "dlq"     // shows and mends what can never be stored
+	Doctor      Role = "doctor"  // looks at what the others depend on
 )
 
 // Roles lists every role.
-func Roles() []Role { return []Role{Serve, Work, Migrate, Dev} }
+func Roles() []Role { return []Role{Serve, Work, Migrate, Dev, DeadLetters, Doctor} }
 
 // sections lists the sections the role has, those of Config in that order.
 func (r Role) sections() []string {
@@ -29,6 +31,11 @@ func (r Role) sections() []string {
 	case Dev:
 		// It brings its own Redis and its own database.
 		return []string{"log", "http", "admin", "ingest", "stream", "worker"}
+	case DeadLetters:
+		// What is mended has to pass as if it had been sent.
+		return []string{"log", "ingest", "redis", "stream"}
+	case Doctor:
+		return []string{"log", "redis", "stream", "spool", "database"}
 	default:
 		return nil
 	}

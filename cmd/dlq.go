@@ -1,0 +1,139 @@
+package cmd
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/eventpulse/eventpulse/pkg/app"
+	"github.com/eventpulse/eventpulse/pkg/config"
+	"github.com/eventpulse/eventpulse/pkg/stream"
+)
+
+func newDLQ() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "dlq",
+		Short: "Look at the events that can never be stored, mend them, or give them up",
+		Long: `Look at the dead letters, the events that can never be stored as they are: put
+them back on the stream, mended where that is needed, or give them up.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	cmd.AddCommand(newDLQList(), newDLQShow(), newDLQReplay(), newDLQPurge())
+	return cmd
+}
+
+func newDLQList() *cobra.Command {
+	var s app.Selection
+	var output string
+	cmd := withLetters(&cobra.Command{
+		Use:   "list",
+		Short: "List dead letters, the oldest first, without what they hold",
+		Args:  cobra.NoArgs,
+	}, &output, []string{"table", "json"}, func(cmd *cobra.Command, letters *app.DeadLetters, _ []string) error {
+		out, head := cmd.OutOrStdout(), true
+		write := func(page []stream.DeadLetter) error {
+			err := app.WriteLetterTable(out, page, head)
+			head = false
+			return err
+		}
+		if output == "json" {
+			write = func(page []stream.DeadLetter) error { return app.WriteLetterLines(out, page) }
+		}
+		return letters.Each(cmd.Context(), s, nil, write)
+	})
+	addFilters(cmd, &s)
+	return cmd
+}
+
+func newDLQShow() *cobra.Command {
+	var output string
+	return withLetters(&cobra.Command{
+		Use:   "show ID",
+		Short: "Show all of one dead letter, its payload included",
+		Args:  exactly("ID of a dead letter"),
+	}, &output, []string{"text", "json"}, func(cmd *cobra.Command, letters *app.DeadLetters, args []string) error {
+		letter, err := letters.Get(cmd.Context(), args[0])
+		if err != nil {
+			return err
+		}
+		if output == "json" {
+			return app.WriteLetterJSON(cmd.OutOrStdout(), letter)
+		}
+		return app.WriteLetterText(cmd.OutOrStdout(), letter)
+	})
+}
+
+// withLetters completes cmd into one that runs do on the dead letters that are
+// configured, with an output that is one of the choices.
+func withLetters(cmd *cobra.Command, output *string, choices []string, do func(*cobra.Command, *app.DeadLetters, []string) error) *cobra.Command {
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if err := oneOf("output", *output, choices); err != nil {
+			return err
+		}
+		loaded, err := load(cmd, config.DeadLetters)
+		if err != nil {
+			return err
+		}
+		c := loaded.Config
+		letters, err := app.OpenDeadLetters(c, c.Log.Logger(cmd.ErrOrStderr()))
+		if err != nil {
+			return usageError{err}
+		}
+		defer letters.Close()
+		return do(cmd, letters, args)
+	}
+	cmd.Flags().StringVarP(output, "output", "o", choices[0], fmt.Sprintf("%s or %s", choices[0], choices[1]))
+	config.AddFlags(cmd.Flags(), config.DeadLetters)
+	return cmd
+}
+
+// addFilters adds the flags that make a selection.
+func addFilters(cmd *cobra.Command, s *app.Selection) {
+	f := cmd.Flags()
+	f.StringVar(&s.Type, "type", "", "only events of this event_type")
+	f.StringVar(&s.Source, "source", "", "only events of this source")
+	f.StringVar(&s.Reason, "reason", "", "only with this reason (unreadable, refused) or SQLSTATE")
+	f.Var((*age)(&s.OlderThan), "older-than", "only what was buried longer ago, as 90m, 12h or 7d")
+	f.Var((*age)(&s.NewerThan), "newer-than", "only what was buried since, as 90m, 12h or 7d")
+	f.Int64Var(&s.Limit, "limit", 0, "at most so many, the oldest first; 0 is no limit")
+}
+
+// exactly refuses anything but one argument, and says which.
+func exactly(what string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if len(args) != 1 {
+			return usageError{fmt.Errorf("give one %s: %s", what, cmd.UseLine())}
+		}
+		return nil
+	}
+}
+
+// age is a duration that may be given in days.
+type age time.Duration
+
+func (a *age) String() string {
+	if *a == 0 {
+		return ""
+	}
+	return time.Duration(*a).String()
+}
+
+func (a *age) Set(text string) error {
+	var days float64
+	var rest string
+	if n, _ := fmt.Sscanf(text, "%f%s", &days, &rest); n == 2 && rest == "d" {
+		*a = age(days * 24 * float64(time.Hour))
+	} else if d, err := time.ParseDuration(text); err == nil {
+		*a = age(d)
+	} else {
+		return fmt.Errorf("must be a duration such as 90m, 12h or 7d")
+	}
+	if *a <= 0 {
+		return fmt.Errorf("must be longer than nothing")
+	}
+	return nil
+}
+
+func (a *age) Type() string { return "duration" }

@@ -1,0 +1,107 @@
+package app
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/eventpulse/eventpulse/pkg/event"
+)
+
+// eventFields are the fields that an event has, in the order they are written.
+var eventFields = []string{
+	event.FieldID, event.FieldType, event.FieldSource, event.FieldTimestamp, event.FieldPayload, event.FieldMetadata,
+}
+
+var errNoEvent = errors.New("as mended, the event would not be accepted; nothing was changed")
+
+// ParseChange reads "FIELD=VALUE".
+func ParseChange(text string) (Change, error) {
+	field, value, ok := strings.Cut(text, "=")
+	if !ok || !slices.Contains(eventFields, field) {
+		return Change{}, fmt.Errorf("%q is not FIELD=VALUE with a FIELD of %s", field, strings.Join(eventFields, ", "))
+	}
+	return Change{field, value}, nil
+}
+
+// mended returns fields with the changes made, as the event that they make is
+// written, and what other fields there are behind it. An error joins
+// everything that keeps it from being an event that would be accepted.
+func mended(fields []string, changes []Change, limits event.Limits) ([]string, error) {
+	values := map[string]string{}
+	var others []string
+	for i := 0; i+1 < len(fields); i += 2 {
+		name, value := fields[i], fields[i+1]
+		if !slices.Contains(eventFields, name) {
+			others = append(others, name, value)
+			continue
+		}
+		if _, twice := values[name]; !twice { // of a repeated field the first counts
+			values[name] = value
+		}
+	}
+	for _, c := range changes {
+		values[c.Field] = c.Value
+	}
+	flat := make([]string, 0, 2*len(eventFields))
+	for _, name := range eventFields {
+		if value, ok := values[name]; ok {
+			flat = append(flat, name, value)
+		}
+	}
+	// What must be there, and be text, is judged as on the stream; the JSON
+	// in it as at the door.
+	if _, err := event.FromFields(flat); err != nil {
+		return nil, problemsOf(err)
+	}
+	e, err := event.Parse(bodyOf(flat), limits)
+	if err != nil {
+		return nil, problemsOf(err)
+	}
+	return append(e.AppendFields(nil), others...), nil
+}
+
+// bodyOf returns the JSON text in which an event with these fields, all of
+// them text, would have been sent.
+func bodyOf(fields []string) string {
+	var b strings.Builder
+	b.WriteByte('{')
+	for i := 0; i < len(fields); i += 2 {
+		if i > 0 {
+			b.WriteByte(',')
+		}
+		fmt.Fprintf(&b, "%q:", fields[i])
+		switch value := fields[i+1]; fields[i] {
+		case event.FieldPayload, event.FieldMetadata:
+			b.WriteString(value)
+		default:
+			quoted, err := json.Marshal(value)
+			if err != nil {
+				quoted = []byte(`""`) // text always can be
+			}
+			b.Write(quoted)
+		}
+	}
+	b.WriteByte('}')
+	return b.String()
+}
+
+// problemsOf lists all that is wrong, where the error alone would tell the
+// first.
+func problemsOf(err error) error {
+	e, ok := errors.AsType[*event.Error](err)
+	if !ok || len(e.Problems) == 0 {
+		return err
+	}
+	problems := []error{errNoEvent}
+	for _, p := range e.Problems {
+		where := strings.TrimPrefix(p.Pointer, "/")
+		if where != "" {
+			where += ": "
+		}
+		problems = append(problems, errors.New(where+p.Detail))
+	}
+	return errors.Join(problems...)
+}
