@@ -1,0 +1,60 @@
+package cmd
+
+import (
+	"encoding/json"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/eventpulse/eventpulse/test/servers"
+)
+
+func TestDoctorTellsByItsExitCode(t *testing.T) {
+	redis := servers.Redis(t, "--appendonly", "yes", "--maxmemory", "512mb")
+	postgres := servers.Postgres(t, "fsync=on")
+	args := []string{
+		"--redis.url", redis.URL(), "--database.url", postgres.URL(),
+		"--spool.dir", filepath.Join(t.TempDir(), "spool"), "--spool.max_bytes", "1MiB", "--spool.min_free_bytes", "1MiB",
+	}
+	doctor := func(more ...string) (int, string, string) {
+		return eventpulse(t, "", append(append([]string{"doctor"}, args...), more...)...)
+	}
+
+	code, out, errs := doctor()
+	require.Equal(t, exitError, code)
+	require.Regexp(t, `problem +database\.schema .*\n +-> eventpulse migrate up\n`, out)
+	require.Contains(t, errs, "problems found: 1")
+
+	code, _, errs = eventpulse(t, "", "migrate", "up", "--database.url", postgres.URL())
+	require.Equal(t, exitOK, code, errs)
+	code, out, errs = doctor()
+	require.Equal(t, exitOK, code, out)
+	require.Empty(t, errs)
+	require.Regexp(t, `warning +redis\.persistence`, out) // everysec
+	require.Contains(t, out, "1 warning, ")
+
+	code, out, _ = doctor("-o", "json", "--redis.url", "redis://:hunter2@127.0.0.1:1")
+	require.Equal(t, exitError, code)
+	require.NotContains(t, out, "hunter2")
+	var found struct {
+		Problems int
+		Findings []struct{ Level, Topic, Found, Change string }
+	}
+	require.NoError(t, json.Unmarshal([]byte(out), &found))
+	require.Equal(t, 1, found.Problems)
+	require.Equal(t, "redis.reachable", found.Findings[0].Topic)
+	require.NotEmpty(t, found.Findings[0].Change)
+}
+
+func TestDoctorNamesMistakes(t *testing.T) {
+	code, out, _ := eventpulse(t, "", "doctor", "--help")
+	require.Equal(t, exitOK, code)
+	require.Contains(t, out, "Usage:")
+	code, _, errs := eventpulse(t, "", "doctor", "-o", "xml")
+	require.Equal(t, exitUsage, code)
+	require.Contains(t, errs, "--output")
+	code, _, errs = eventpulse(t, "", "doctor", "--redis.url", "http://x")
+	require.Equal(t, exitUsage, code)
+	require.Contains(t, errs, "redis.url")
+}
