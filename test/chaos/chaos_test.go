@@ -1,0 +1,200 @@
+package main
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+
+	"github.com/eventpulse/eventpulse/test/chaos/stage"
+	"github.com/eventpulse/eventpulse/test/chaos/traffic"
+	"github.com/eventpulse/eventpulse/test/chaos/verdict"
+	"github.com/eventpulse/eventpulse/test/servers"
+)
+
+var buildDir string
+
+func TestMain(m *testing.M) {
+	var err error
+	if buildDir, err = os.MkdirTemp("", "eventpulse-chaos-binary-"); err != nil {
+		panic(err)
+	}
+	code := servers.Main(m, goleak.IgnoreCurrent())
+	_ = os.RemoveAll(buildDir)
+	os.Exit(code)
+}
+
+func TestMatrixIsInOrder(t *testing.T) {
+	seen := map[string]bool{}
+	for _, f := range matrix() {
+		require.False(t, seen[f.Name], f.Name)
+		seen[f.Name] = true
+		require.NotEmpty(t, f.What, f.Name)
+		require.NotNil(t, f.Harm, f.Name)
+		require.LessOrEqual(t, len(f.Name), nameWidth, f.Name)
+	}
+}
+
+func TestChoose(t *testing.T) {
+	faults := []Fault{{Name: "redis-killed"}, {Name: "redis-down"}, {Name: "work-killed"}}
+	names := func(patterns string) (names []string) {
+		chosen, err := choose(faults, patterns)
+		require.NoError(t, err)
+		for _, f := range chosen {
+			names = append(names, f.Name)
+		}
+		return names
+	}
+	require.Equal(t, []string{"redis-killed", "redis-down", "work-killed"}, names("*"))
+	require.Equal(t, []string{"redis-killed", "redis-down"}, names("redis-*,redis-down"))
+	require.Equal(t, []string{"redis-killed", "work-killed"}, names("*-killed"))
+	_, err := choose(faults, "redis-*,nobody")
+	require.ErrorContains(t, err, "nobody")
+	_, err = choose(faults, "[")
+	require.Error(t, err)
+}
+
+func TestCommandLine(t *testing.T) {
+	var out bytes.Buffer
+	ok, err := run(t.Context(), []string{"--list", "--run", "serve-*"}, &out)
+	require.NoError(t, err)
+	require.True(t, ok)
+	require.Contains(t, out.String(), "serve-frozen")
+	require.NotContains(t, out.String(), "redis-")
+
+	for _, bad := range [][]string{{"--rate", "0"}, {"--duration", "1ms"}, {"--run", "nobody"}, {"stray"}} {
+		_, err := run(t.Context(), bad, &out)
+		require.Error(t, err, bad)
+	}
+	f, err := parse([]string{"--random", "10m"}, &out)
+	require.NoError(t, err)
+	require.Equal(t, randomName, f.run)
+	require.GreaterOrEqual(t, f.duration, 10*time.Minute)
+}
+
+// good is a result that nobody can find fault with.
+func good() Result {
+	return Result{
+		Fault:  Fault{Name: "good", Expect: unharmed},
+		During: traffic.Summary{Requests: 100, P50: time.Millisecond, P99: 10 * time.Millisecond, Max: time.Second},
+		Fresh:  time.Second, Seen: Seen{Asked: 10},
+		Report: verdict.Report{Accepted: 5, Stored: 5},
+	}
+}
+
+func TestExpectations(t *testing.T) {
+	require.Empty(t, expectations(good(), p99Limit))
+	for what, spoil := range map[string]func(*Result){
+		"p99":               func(r *Result) { r.During.P99 = p99Limit },
+		"not stored at all": func(r *Result) { r.Fresh = -1 },
+		"a fresh event":     func(r *Result) { r.Fresh = freshLimit + 1 },
+		"not ready":         func(r *Result) { r.Seen.NotReady = 1 },
+		"no request":        func(r *Result) { r.During.Requests = 0 },
+		"not be offered":    func(r *Result) { r.Skipped = 1 },
+	} {
+		r := good()
+		spoil(&r)
+		wrong := expectations(r, p99Limit)
+		require.Len(t, wrong, 1, what)
+		require.Contains(t, wrong[0], what)
+	}
+	r := good()
+	r.Fault.Expect.Ready, r.Seen.NotReady = false, 3
+	require.Empty(t, expectations(r, p99Limit))
+}
+
+func TestDeadLettersAreComparedWithThePoison(t *testing.T) {
+	kind := poison{reason: "refused", code: "22P05"}
+	sent := map[string]poison{"<poison 1 a>": kind, "<poison 1 b>": kind}
+	letter := func(text string) stage.Entry {
+		return stage.Entry{ID: "1-1", Fields: map[string]any{"source": text, "dlq_reason": "refused", "dlq_code": "22P05"}}
+	}
+	a, b := letter("<poison 1 a>"), letter("x<poison 1 b>y")
+	require.Empty(t, compareLetters([]stage.Entry{b, a}, sent))
+	require.Empty(t, compareLetters(nil, nil))
+	other := letter("<poison 1 b>")
+	other.Fields["dlq_code"] = "22P02"
+	for name, letters := range map[string][]stage.Entry{
+		"missing":      {a},
+		"twice":        {a, b, b},
+		"a stranger":   {a, b, letter("web")},
+		"wrong reason": {a, other},
+	} {
+		require.NotEmpty(t, compareLetters(letters, sent), name)
+	}
+	require.NotEmpty(t, compareLetters([]stage.Entry{a}, nil), "none is expected")
+}
+
+func TestFlat(t *testing.T) {
+	rising := make([]float64, 40)
+	warm := make([]float64, 40)
+	for i := range rising {
+		rising[i] = float64(i)
+		warm[i] = min(float64(i), 10)
+	}
+	_, _, ok := flat(warm, 0)
+	require.True(t, ok, "what grows at first only is flat")
+	was, is, ok := flat(rising, 5)
+	require.False(t, ok)
+	require.Less(t, was, is)
+	_, _, ok = flat(rising, 100)
+	require.True(t, ok)
+	_, _, ok = flat([]float64{1, 2}, 0)
+	require.True(t, ok)
+}
+
+func TestSpoolIsDamagedAtOneEvent(t *testing.T) {
+	dir := t.TempDir()
+	_, _, err := damageSpool(dir)
+	require.Error(t, err)
+
+	path := filepath.Join(dir, "segment")
+	var text strings.Builder
+	maker := traffic.Maker{Seed: 1}
+	for n := range uint32(100) {
+		text.WriteString(maker.Make(n).Body)
+	}
+	require.NoError(t, os.WriteFile(path, []byte(text.String()), 0o600))
+	number, places, err := damageSpool(dir)
+	require.NoError(t, err)
+	require.Equal(t, 1, places)
+	after, err := os.ReadFile(path)
+	require.NoError(t, err)
+	different := 0
+	for i := range after {
+		if after[i] != text.String()[i] {
+			different++
+		}
+	}
+	require.Equal(t, 1, different)
+	require.Contains(t, text.String(), maker.Make(number).Body)
+	require.NotContains(t, string(after), maker.Make(number).Body)
+}
+
+func TestReport(t *testing.T) {
+	bad, absent := good(), good()
+	bad.Fault.Name, bad.Wrong = "bad", []string{"lost 3"}
+	absent.Fault.Name, absent.NotRun = "absent", "needs root"
+
+	_, ok := summarize([]Result{good(), absent})
+	require.True(t, ok)
+	_, ok = summarize([]Result{absent})
+	require.False(t, ok, "nothing was shown")
+	text, ok := summarize([]Result{good(), bad, absent})
+	require.False(t, ok)
+	require.Contains(t, text, "1 of 3 faults held")
+	require.Contains(t, text, "FAILED: bad")
+	require.Contains(t, text, "NOT RUN: absent")
+
+	document := markdown([]Result{good(), bad, absent}, "about", text)
+	for _, part := range []string{"| good |", "| FAIL |", "**wrong**: lost 3", "absent was not run: needs root"} {
+		require.Contains(t, document, part)
+	}
+	require.Contains(t, absent.line(), "NOT RUN")
+	require.Len(t, strings.Fields(good().line()), 2+len(columns))
+}

@@ -1,0 +1,96 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/eventpulse/eventpulse/test/chaos/stage"
+	"github.com/eventpulse/eventpulse/test/chaos/traffic"
+)
+
+// Fault is one row of the matrix.
+type Fault struct {
+	Name string
+	What string // is done, and to whom
+
+	// Stage and Load change what the fault is run on, when set.
+	Stage func(*stage.Config)
+	Load  func(*traffic.Config, *traffic.Maker)
+	// Window is how long the harm lasts when the run is a full one. Zero is
+	// most of the load.
+	Window time.Duration
+	// Harm does the harm, waits until its context ends and heals. An error is
+	// a failure: the harm could not be done, or something looked at meanwhile
+	// was wrong.
+	Harm func(context.Context, *Run) error
+
+	Expect Expect
+}
+
+// Expect is what must be seen on top of what every fault is held to.
+type Expect struct {
+	// Share is the least share of valid events accepted during the harm.
+	Share float64
+	// Busy: some must have been answered 503 during the harm.
+	Busy bool
+	// Ready: serve must be ready all the time.
+	Ready bool
+	// Fresh is the longest that an event posted after the healing may take to
+	// be stored; zero is freshLimit.
+	Fresh time.Duration
+}
+
+// What every fault is held to.
+const (
+	freshLimit  = 10 * time.Second
+	p99Limit    = time.Second
+	stopLimit   = 15 * time.Second
+	settleLimit = 2 * time.Minute
+	// healedShare is the share accepted once healed, healedGrace later.
+	healedShare = 0.99
+	healedGrace = 3 * time.Second
+)
+
+// Shares accepted during the harm.
+const (
+	nearlyAll = 0.99 // serve is up
+	most      = 0.5  // serve dies again and again
+	some      = 0.1  // serve is away, or full, for most of the time
+	none      = 0
+)
+
+// matrix returns every fault.
+func matrix() []Fault {
+	return slices.Concat(serveFaults(), spoolFaults(), redisFaults(), redisStateFaults(), workFaults(), poisonFaults(), postgresFaults(), postgresStateFaults(), allFaults())
+}
+
+// choose returns the faults whose names match one of the patterns, separated
+// by commas, in the order of the matrix.
+func choose(faults []Fault, patterns string) ([]Fault, error) {
+	var chosen []Fault
+	matched := map[string]bool{}
+	list := strings.Split(patterns, ",")
+	for _, f := range faults {
+		for _, pattern := range list {
+			ok, err := path.Match(strings.TrimSpace(pattern), f.Name)
+			if err != nil {
+				return nil, fmt.Errorf("pattern %q: %w", pattern, err)
+			}
+			if ok {
+				matched[pattern] = true
+				chosen = append(chosen, f)
+				break
+			}
+		}
+	}
+	for _, pattern := range list {
+		if !matched[pattern] && !slices.ContainsFunc(chosen, func(f Fault) bool { ok, _ := path.Match(strings.TrimSpace(pattern), f.Name); return ok }) {
+			return nil, fmt.Errorf("no fault is called %q; --list shows them", pattern)
+		}
+	}
+	return chosen, nil
+}

@@ -1,0 +1,100 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"time"
+
+	"github.com/eventpulse/eventpulse/test/chaos/stage"
+)
+
+// Names of the faults that flags of their own ask for.
+const (
+	randomName = "everything-random"
+	soakName   = "soak"
+)
+
+// allFaults are what happens to everybody.
+func allFaults() []Fault {
+	return []Fault{
+		{
+			Name: randomName, What: "serve, work, Redis and PostgreSQL are killed and connections cut, whoever is next, with no time to recover",
+			Stage:  func(c *stage.Config) { c.Workers = 2 },
+			Harm:   everythingRandom,
+			Expect: Expect{Share: most},
+		},
+		{
+			Name: "clock-jumps", What: "the wall clock of Redis and PostgreSQL is an hour ahead, then an hour behind, then right",
+			Stage: func(c *stage.Config) {
+				c.Clock = true
+				c.Workers = 2
+			},
+			Harm:   jumpClock,
+			Expect: unharmed,
+		},
+		{
+			Name: soakName, What: "nothing is done: memory, stream, pending list, goroutines, files and spool must stay flat",
+			Harm:   soak,
+			Expect: unharmed,
+		},
+	}
+}
+
+// everythingRandom does one thing after the other to whoever is next.
+func everythingRandom(ctx context.Context, r *Run) error {
+	short := func(begin, end step) harm {
+		return func(ctx context.Context, r *Run) error {
+			err := begin(r.Stage)
+			pause(ctx, 500*time.Millisecond+rand.N(1500*time.Millisecond))
+			return errors.Join(err, end(r.Stage))
+		}
+	}
+	anyWorker := func(s *stage.Stage) *stage.Child { return s.Workers[rand.IntN(len(s.Workers))] }
+	acts := []struct {
+		name string
+		do   harm
+	}{
+		{"serve killed", act(killServe)},
+		{"work killed", act(func(s *stage.Stage) error { return anyWorker(s).Kill() })},
+		{"Redis killed", act(killRedis)},
+		{"PostgreSQL killed", act(killPostgres)},
+		{"connections cut", act(func(s *stage.Stage) error {
+			s.ServeRedis.Reset()
+			s.WorkRedis.Reset()
+			s.Database.Reset()
+			return nil
+		})},
+		{"Redis frozen", short(freezeRedis, thawRedis)},
+		{"Redis refused", short(redisAway, redisBack)},
+		{"PostgreSQL frozen", short(
+			func(s *stage.Stage) error { return s.Postgres.Pause() },
+			func(s *stage.Stage) error { return s.Postgres.Resume() })},
+		{"all killed", act(func(s *stage.Stage) error {
+			return errors.Join(killServe(s), anyWorker(s).Kill(), s.Redis.Kill(), s.Postgres.Kill(), s.Redis.Start(), s.Postgres.Start())
+		})},
+	}
+	for ctx.Err() == nil {
+		a := acts[rand.IntN(len(acts))]
+		if err := a.do(ctx, r); err != nil {
+			return err
+		}
+		r.count("× " + a.name)
+		pause(ctx, 300*time.Millisecond+rand.N(2*time.Second))
+	}
+	return nil
+}
+
+// jumpClock sets the servers' clock wrong, for a third of the time each way.
+func jumpClock(ctx context.Context, r *Run) error {
+	deadline, _ := ctx.Deadline()
+	third := time.Until(deadline) / 3
+	for _, wrong := range []time.Duration{time.Hour, -time.Hour, 0} {
+		if err := r.Stage.Clock.Set(wrong); err != nil {
+			return err
+		}
+		pause(ctx, third)
+	}
+	<-ctx.Done()
+	return nil
+}

@@ -1,0 +1,148 @@
+package main
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/uptrace/bun/driver/pgdriver"
+
+	"github.com/eventpulse/eventpulse/test/chaos/stage"
+)
+
+// postgresStateFaults are PostgreSQL being up, and unwilling or unable.
+func postgresStateFaults() []Fault {
+	return []Fault{
+		{
+			Name: "postgres-table-locked", What: "somebody holds an exclusive lock on the table for a minute",
+			Window: time.Minute,
+			Harm:   lockTable,
+			Expect: unharmed,
+		},
+		{
+			Name: "postgres-disk-full", What: "the disk under the table is full: 53100",
+			Stage:  func(c *stage.Config) { c.TableDisk = 256 << 20 },
+			Harm:   hold(func(s *stage.Stage) error { return s.TableDisk.Fill(0) }, func(s *stage.Stage) error { return s.TableDisk.Empty() }),
+			Expect: unharmed,
+		},
+		{
+			Name: "postgres-wal-disk-full", What: "the disk under the write-ahead log is full: PostgreSQL panics, and is started when there is space",
+			Stage:  func(c *stage.Config) { c.PostgresDisk = 768 << 20 },
+			Harm:   hold(fillPostgresDisk, revivePostgres),
+			Expect: unharmed,
+		},
+		{
+			Name: "postgres-too-many-connections", What: "others take every connection: 53300",
+			Stage: func(c *stage.Config) {
+				c.PostgresSettings = append(c.PostgresSettings, "max_connections=24", "superuser_reserved_connections=0")
+			},
+			Harm:   takeConnections,
+			Expect: unharmed,
+		},
+		{
+			Name: "postgres-sessions-ended", What: "pg_terminate_backend of all sessions of work, 5 times a second",
+			Harm:   every(200*time.Millisecond, act(query(endSessions))),
+			Expect: unharmed,
+		},
+		{
+			Name: "postgres-readonly", What: "PostgreSQL takes no writes, as after a failover: 25006",
+			Harm:   hold(setReadOnly("on"), setReadOnly("off")),
+			Expect: unharmed,
+		},
+	}
+}
+
+// endSessions ends every session but the harness's own.
+const endSessions = `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+	WHERE backend_type = 'client backend' AND application_name <> '` + stage.ApplicationName + `'`
+
+// query runs a statement on PostgreSQL itself.
+func query(text string) step {
+	return func(s *stage.Stage) error {
+		_, err := s.DB.ExecContext(context.Background(), text)
+		return err
+	}
+}
+
+func lockTable(ctx context.Context, r *Run) error {
+	tx, err := r.Stage.DB.BeginTx(context.WithoutCancel(ctx), nil)
+	if err != nil {
+		return err
+	}
+	_, err = tx.ExecContext(context.WithoutCancel(ctx), "LOCK TABLE events IN ACCESS EXCLUSIVE MODE")
+	<-ctx.Done()
+	return errors.Join(err, tx.Rollback())
+}
+
+// fillPostgresDisk leaves no room and makes PostgreSQL want some.
+func fillPostgresDisk(s *stage.Stage) error {
+	if err := s.PostgresDisk.Fill(0); err != nil {
+		return err
+	}
+	// It fails, or not, with the server: that is the point.
+	_ = query("SELECT pg_switch_wal()")(s)
+	return nil
+}
+
+func revivePostgres(s *stage.Stage) error {
+	if err := s.PostgresDisk.Empty(); err != nil {
+		return err
+	}
+	_ = s.Postgres.Kill() // it may have ended by itself
+	return s.Postgres.Start()
+}
+
+// setReadOnly makes the server read-only, or writable, for all sessions.
+func setReadOnly(value string) step {
+	return func(s *stage.Stage) error {
+		return errors.Join(
+			query("ALTER SYSTEM SET default_transaction_read_only = "+value)(s),
+			query("SELECT pg_reload_conf()")(s),
+		)
+	}
+}
+
+// takeConnections ends the sessions of work and takes every place there is.
+func takeConnections(ctx context.Context, r *Run) error {
+	// One for ourselves, before there is none.
+	own, err := r.Stage.DB.Conn(context.WithoutCancel(ctx))
+	if err != nil {
+		return err
+	}
+	defer func() { _ = own.Close() }()
+	var taken []*sql.DB
+	defer func() {
+		for _, db := range taken {
+			_ = db.Close()
+		}
+	}()
+	for ctx.Err() == nil {
+		db := sql.OpenDB(pgdriver.NewConnector(
+			pgdriver.WithDSN(r.Stage.Postgres.URL()), pgdriver.WithApplicationName(stage.ApplicationName)))
+		if err := db.PingContext(ctx); err == nil {
+			taken = append(taken, db) // and keeps its one connection
+			continue
+		} else if err := errors.Join(db.Close(), stateIs(err, "53300")); err != nil && ctx.Err() == nil {
+			return err
+		}
+		// Full: whoever of work is still in is put out, and loses the race
+		// for the free place to us sooner or later.
+		if _, err := own.ExecContext(context.WithoutCancel(ctx), endSessions); err != nil {
+			return err
+		}
+		pause(ctx, 20*time.Millisecond)
+	}
+	r.note("%d connections were taken", len(taken))
+	return nil
+}
+
+// stateIs returns err unless it carries the SQLSTATE.
+func stateIs(err error, state string) error {
+	var pg pgdriver.Error
+	if errors.As(err, &pg) && pg.Field('C') == state {
+		return nil
+	}
+	return fmt.Errorf("expected SQLSTATE %s: %w", state, err)
+}

@@ -1,0 +1,129 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/eventpulse/eventpulse/pkg/fault"
+	"github.com/eventpulse/eventpulse/test/chaos/stage"
+	"github.com/eventpulse/eventpulse/test/chaos/traffic"
+)
+
+// workFaults are what happens to workers. They are nothing to serve.
+func workFaults() []Fault {
+	return []Fault{
+		{
+			Name: "work-killed", What: "kill -9 of work, about every 2 s",
+			Harm:   every(2*time.Second, act(func(s *stage.Stage) error { return workOf(s).Kill() })),
+			Expect: unharmed,
+		},
+		{
+			Name: "work-killed-after-read", What: "work dies when it has read and done nothing yet",
+			Harm:   killAt(workOf, fault.WorkRead),
+			Expect: unharmed,
+		},
+		{
+			Name: "work-killed-before-commit", What: "work dies before it writes to PostgreSQL",
+			Harm:   killAt(workOf, fault.WorkBefore),
+			Expect: unharmed,
+		},
+		{
+			Name: "work-killed-after-commit", What: "work dies when PostgreSQL has the events and Redis does not know",
+			Harm:   killAt(workOf, fault.WorkAfter),
+			Expect: unharmed,
+		},
+		{
+			Name: "work-terminated", What: "SIGTERM to work under load, about every 3 s",
+			Harm:   every(3*time.Second, terminate(workOf)),
+			Expect: unharmed,
+		},
+		{
+			Name: "work-gone", What: "one of two workers dies for good with deliveries in hand: the other has stored them 90 s later",
+			Stage: func(c *stage.Config) {
+				c.Workers = 2
+				c.Settings["worker.claim_after"] = "60s"
+			},
+			Window: 100 * time.Second,
+			Harm:   goneForGood,
+			Expect: unharmed,
+		},
+		{
+			Name: "work-frozen", What: "SIGSTOP of one of two workers past the claim time, then awake",
+			Stage: func(c *stage.Config) {
+				c.Workers = 2
+				c.Settings["worker.claim_after"] = "2s"
+			},
+			Harm: every(time.Second, func(ctx context.Context, r *Run) error {
+				err := workOf(r.Stage).Pause()
+				pause(ctx, 6*time.Second)
+				return errors.Join(err, workOf(r.Stage).Resume())
+			}),
+			Expect: unharmed,
+		},
+		{
+			Name: "work-overlapping", What: "three workers, two of five events posted again, one worker killed about every 3 s",
+			Stage: func(c *stage.Config) { c.Workers = 3 },
+			Load: func(c *traffic.Config, _ *traffic.Maker) {
+				c.Again = 0.4
+			},
+			Harm:   every(3*time.Second, act(func(s *stage.Stage) error { return workOf(s).Kill() })),
+			Expect: unharmed,
+		},
+	}
+}
+
+// goneForGood kills one of two workers with deliveries in hand, leaves it
+// dead, and waits for the other to have stored them.
+func goneForGood(ctx context.Context, r *Run) error {
+	limit := 90 * time.Second
+	gone := workOf(r.Stage)
+	gone.Abandon()
+	if err := r.Stage.KillAt(ctx, gone, fault.WorkRead); err != nil {
+		return err
+	}
+	died := time.Now()
+	left, err := pendingOf(ctx, r.Stage, gone.Name())
+	if err != nil {
+		return err
+	}
+	if left == 0 {
+		return fmt.Errorf("%s died with nothing in hand", gone.Name())
+	}
+	if !r.Options.full() {
+		// Cut short: that the other takes over is then seen at the end.
+		r.note("%s died with %d deliveries in hand", gone.Name(), left)
+		<-ctx.Done()
+		return nil
+	}
+	for pending := left; pending > 0; {
+		if time.Since(died) > limit {
+			return fmt.Errorf("%d of %d deliveries of the dead worker are still pending after %v", pending, left, limit)
+		}
+		pause(context.WithoutCancel(ctx), 200*time.Millisecond)
+		if pending, err = pendingOf(context.WithoutCancel(ctx), r.Stage, gone.Name()); err != nil {
+			return err
+		}
+	}
+	r.note("%d deliveries of the dead worker were taken over within %v", left, time.Since(died).Round(time.Second))
+	<-ctx.Done()
+	return nil
+}
+
+// pendingOf returns how many deliveries a consumer has not acknowledged; none
+// when there is no such consumer any more.
+func pendingOf(ctx context.Context, s *stage.Stage, consumer string) (int64, error) {
+	replies, err := stage.Redis(ctx, s.Redis.Addr(), []string{"XINFO", "CONSUMERS", stage.StreamKey, stage.Group})
+	if err != nil {
+		return 0, err
+	}
+	consumers, _ := replies[0].([]any)
+	for _, c := range consumers {
+		if fields := stage.Fields(c); fields["name"] == consumer {
+			n, _ := fields["pending"].(int64)
+			return n, nil
+		}
+	}
+	return 0, nil
+}

@@ -1,0 +1,241 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/eventpulse/eventpulse/test/chaos/stage"
+	"github.com/eventpulse/eventpulse/test/chaos/traffic"
+	"github.com/eventpulse/eventpulse/test/chaos/verdict"
+)
+
+// Options are what every fault is run with.
+type Options struct {
+	Binary   *stage.Binary
+	Dir      string
+	Duration time.Duration // of the load, at least
+	Rate     float64
+	Seed     uint64
+	P99      time.Duration // what POST must stay under
+}
+
+// longCalm is the longest calm before the harm, of which there is one, and
+// after it, of which there are two.
+const longCalm = 3 * time.Second
+
+// full reports whether windows of faults are kept to, or cut short.
+func (o Options) full() bool { return o.Duration >= 30*time.Second }
+
+// Run is a fault being run.
+type Run struct {
+	Fault   Fault
+	Options Options
+	Stage   *stage.Stage
+	Load    *traffic.Load
+	Ledger  *traffic.Ledger
+
+	mu      sync.Mutex
+	allowed verdict.Allowed
+	poison  map[string]poison // what was put into the stream by hand, by token
+	counts  map[string]int
+	notes   []string
+	wrong   []string
+}
+
+func (r *Run) note(format string, args ...any) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.notes = append(r.notes, fmt.Sprintf(format, args...))
+}
+
+func (r *Run) fail(format string, args ...any) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.wrong = append(r.wrong, fmt.Sprintf(format, args...))
+}
+
+// count counts an occurrence, to be noted at the end.
+func (r *Run) count(what string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.counts == nil {
+		r.counts = map[string]int{}
+	}
+	r.counts[what]++
+}
+
+// forget notes ids that Redis has been told to forget.
+func (r *Run) forget(ids []uuid.UUID) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.allowed.Forgotten == nil {
+		r.allowed.Forgotten = map[uuid.UUID]bool{}
+	}
+	for _, id := range ids {
+		r.allowed.Forgotten[id] = true
+	}
+}
+
+// damage notes that so many events on disk were damaged at most.
+func (r *Run) damage(events int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.allowed.Damaged += events
+}
+
+// poisoned notes an entry that must end as a dead letter.
+func (r *Run) poisoned(token string, kind poison) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.poison == nil {
+		r.poison = map[string]poison{}
+	}
+	r.poison[token] = kind
+}
+
+// perform runs a fault from the opening of its stage to the verdict.
+func perform(ctx context.Context, f Fault, o Options) Result {
+	result := Result{Fault: f, Dir: filepath.Join(o.Dir, f.Name)}
+	cfg := stage.DefaultConfig()
+	cfg.Binary, cfg.Dir = o.Binary, result.Dir
+	if f.Stage != nil {
+		f.Stage(&cfg)
+	}
+	s, err := stage.Open(ctx, cfg)
+	switch {
+	case errors.Is(err, stage.ErrNotHere):
+		result.NotRun = err.Error()
+		return result
+	case err != nil:
+		result.Wrong = []string{"open the stage: " + err.Error()}
+		return result
+	}
+
+	load, maker := traffic.DefaultConfig(), traffic.Maker{Seed: o.Seed, Minted: 0.4}
+	load.Rate = o.Rate
+	if f.Load != nil {
+		f.Load(&load, &maker)
+	}
+	client := traffic.NewClient(s.API)
+	defer client.Close()
+	ledger := traffic.NewLedger(maker)
+	r := &Run{Fault: f, Options: o, Stage: s, Ledger: ledger, Load: traffic.NewLoad(load, ledger, client)}
+
+	r.play(ctx, &result)
+	r.check(ctx, &result)
+	r.end(&result)
+	for what, n := range r.counts {
+		r.note("%d %s", n, what)
+	}
+	result.Notes, result.Wrong = r.notes, append(result.Wrong, r.wrong...)
+	return result
+}
+
+// play offers the load, does the harm in the middle of it, and waits for
+// everything to be stored.
+func (r *Run) play(ctx context.Context, result *Result) {
+	watch := r.watch(ctx)
+	loading, stopLoad := context.WithCancel(ctx)
+	defer stopLoad()
+	var wg sync.WaitGroup
+	wg.Go(func() { r.Load.Run(loading) })
+
+	calm := min(r.Options.Duration/10, longCalm)
+	pause(ctx, calm)
+	window := r.Options.Duration - 3*calm
+	if r.Fault.Window > 0 && r.Options.full() {
+		window = max(window, r.Fault.Window)
+	}
+	result.Harm.From = r.Load.Now()
+	harming, heal := context.WithTimeout(ctx, window)
+	err := r.Fault.Harm(harming, r)
+	heal()
+	result.Harm.To = r.Load.Now()
+	switch {
+	case errors.Is(err, stage.ErrNotHere):
+		result.NotRun = err.Error()
+	case err != nil:
+		r.fail("the harm: %v", err)
+	}
+
+	wg.Go(func() { result.Fresh = r.fresh(ctx) })
+	pause(ctx, 2*calm)
+	stopLoad()
+	wg.Wait()
+	result.End = r.Load.Now()
+
+	begin := time.Now()
+	settling, cancel := context.WithTimeout(ctx, settleLimit)
+	defer cancel()
+	if err := r.Stage.Settle(settling, r.allStored(settling)); err != nil {
+		r.fail("%v", err)
+	}
+	result.Settled = time.Since(begin)
+	result.Seen = watch()
+	result.Seen.Drained = max(0, result.Seen.Drained-result.Harm.To)
+}
+
+// fresh posts an event until it is accepted, and waits until it is stored. It
+// returns the time from the beginning, or -1 when that does not come.
+func (r *Run) fresh(ctx context.Context) time.Duration {
+	begin := time.Now()
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	for ctx.Err() == nil {
+		number, outcome := r.Load.Post(ctx)
+		if outcome != traffic.Accepted {
+			pause(ctx, 100*time.Millisecond)
+			continue
+		}
+		id := r.Ledger.ID(number)
+		for ctx.Err() == nil {
+			if held, err := r.Stage.Holds(ctx, id); err == nil && held {
+				return time.Since(begin)
+			}
+			pause(ctx, 20*time.Millisecond)
+		}
+	}
+	return -1
+}
+
+// allStored reports whether the table has as many rows as events were
+// accepted, or has stopped growing: then it is for the check to say why.
+func (r *Run) allStored(ctx context.Context) func() (bool, error) {
+	const patience = 5 * time.Second
+	rows, since := -1, time.Now()
+	return func() (bool, error) {
+		n, err := r.Stage.Stored(ctx)
+		if err != nil {
+			return false, err
+		}
+		if n != rows {
+			rows, since = n, time.Now()
+		}
+		return n >= r.Ledger.Accepted() || time.Since(since) > patience, nil
+	}
+}
+
+// end stops the processes in order and closes the stage.
+func (r *Run) end(result *Result) {
+	for _, c := range append([]*stage.Child{r.Stage.Serve}, r.Stage.Workers...) {
+		for _, exit := range c.Exits() {
+			r.fail("%s ended by itself: %s", c.Name(), exit.How)
+		}
+		if _, err := c.Stop(stopLimit); err != nil {
+			r.fail("%v", err)
+		}
+		for _, cry := range cries(c.LogPath()) {
+			r.fail("%s: %s", c.Name(), cry)
+		}
+	}
+	if err := r.Stage.Close(); err != nil {
+		r.fail("close the stage: %v", err)
+	}
+	result.Logs = r.logs()
+}

@@ -1,0 +1,84 @@
+package main
+
+import (
+	"context"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/eventpulse/eventpulse/test/chaos/stage"
+)
+
+// shortRun are the options of a selection that can be waited for.
+func shortRun(t *testing.T) Options {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("it takes a minute")
+	}
+	place, err := stage.NewPlace(fastDir())
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, place.Close()) })
+	binary, err := build()
+	require.NoError(t, err)
+	return Options{
+		Binary: binary, Dir: place.Dir, Duration: 3 * time.Second, Rate: 300, Seed: 1,
+		// Tests of other packages have the machine too, and its disk.
+		P99: 3 * p99Limit,
+	}
+}
+
+// build builds the program once for all tests, into what TestMain removes.
+var build = sync.OnceValues(func() (*stage.Binary, error) {
+	return stage.Build(context.Background(), buildDir, false)
+})
+
+// fastDir returns a directory in memory where there is one with enough room:
+// killing processes loses nothing that is there either.
+func fastDir() string {
+	const memory, enough = "/dev/shm", 2 << 30
+	var st syscall.Statfs_t
+	if syscall.Statfs(memory, &st) == nil && int64(st.Bavail)*st.Bsize > enough {
+		return memory
+	}
+	return "/tmp"
+}
+
+func TestChaosShort(t *testing.T) {
+	faults, err := choose(matrix(), "serve-killed-after-xadd,serve-killed-after-spooling,redis-frozen,redis-killed,work-killed-after-commit,postgres-cut-at-commit")
+	require.NoError(t, err)
+	o := shortRun(t)
+	for _, f := range faults {
+		t.Run(f.Name, func(t *testing.T) {
+			r := perform(t.Context(), f, o)
+			t.Log("\n" + headLine() + "\n" + r.line() + "\n" + r.details())
+			if !r.Sound() {
+				t.Fatal("\n" + r.logTails())
+			}
+		})
+	}
+}
+
+// A harness that cannot see a loss shows nothing: with ingest.ack=none, what
+// waits in the memory of serve is lost with it.
+func TestChaosSeesALoss(t *testing.T) {
+	o := shortRun(t)
+	r := perform(t.Context(), Fault{
+		Name:  "loses",
+		What:  "ingest.ack=none; Redis frozen; kill -9 of serve",
+		Stage: func(c *stage.Config) {
+			c.Settings["ingest.ack"], c.Settings["spool.deadline"] = "none", "1s"
+		},
+		Harm: while(freezeRedis, thawRedis, func(ctx context.Context, r *Run) error {
+			pause(ctx, 500*time.Millisecond) // before what waits for Redis is spooled
+			return r.Stage.Serve.Kill()
+		}),
+	}, o)
+	t.Log("\n" + headLine() + "\n" + r.line() + "\n" + r.details())
+	require.Positive(t, r.Report.Lost)
+	require.False(t, r.Sound())
+	require.Contains(t, strings.Join(r.Wrong, "\n"), "lost")
+}

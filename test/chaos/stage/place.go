@@ -1,0 +1,108 @@
+package stage
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+const (
+	placePrefix = "eventpulse-chaos-"
+	lockName    = "owner.lock"
+	keepName    = "kept"
+)
+
+// Place is the directory of a harness run, with everything in it: data, logs
+// and small disks of its own. A lock says that its owner lives, so that what a
+// killed run left behind can be told apart.
+type Place struct {
+	Dir  string
+	lock *os.File
+}
+
+// NewPlace makes one under parent, which PostgreSQL's user must be able to pass,
+// and removes those of killed runs.
+func NewPlace(parent string) (*Place, error) {
+	sweep(parent)
+	dir, err := os.MkdirTemp(parent, placePrefix)
+	if err != nil {
+		return nil, fmt.Errorf("make directory: %w", err)
+	}
+	p := &Place{Dir: dir}
+	// PostgreSQL runs as another user and must be able to pass.
+	if err := os.Chmod(dir, 0o711); err != nil {
+		return nil, fmt.Errorf("open directory to others: %w", err)
+	}
+	if p.lock, err = os.Create(filepath.Join(dir, lockName)); err != nil {
+		return nil, fmt.Errorf("lock directory: %w", err)
+	}
+	if err := syscall.Flock(int(p.lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		return nil, fmt.Errorf("lock directory: %w", err)
+	}
+	return p, nil
+}
+
+// Keep says that the directory is to stay when the run is over.
+func (p *Place) Keep() error { return os.WriteFile(filepath.Join(p.Dir, keepName), nil, 0o600) }
+
+// Close removes the directory unless it is to stay.
+func (p *Place) Close() error {
+	defer func() { _ = p.lock.Close() }()
+	if _, err := os.Stat(filepath.Join(p.Dir, keepName)); err == nil {
+		return nil
+	}
+	return os.RemoveAll(p.Dir)
+}
+
+// sweep removes what killed runs left behind. It is best effort.
+func sweep(parent string) {
+	dirs, _ := filepath.Glob(filepath.Join(parent, placePrefix+"*"))
+	for _, dir := range dirs {
+		// A young directory may be between its creation and its lock.
+		if st, err := os.Stat(dir); err != nil || time.Since(st.ModTime()) < time.Minute {
+			continue
+		}
+		f, err := os.Open(filepath.Join(dir, lockName))
+		if err != nil {
+			continue
+		}
+		if syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) == nil {
+			unmountUnder(dir)
+			if _, err := os.Stat(filepath.Join(dir, keepName)); err != nil {
+				_ = os.RemoveAll(dir)
+			}
+		}
+		_ = f.Close()
+	}
+}
+
+func unmountUnder(dir string) {
+	mounts, _ := os.ReadFile("/proc/mounts")
+	for line := range strings.Lines(string(mounts)) {
+		if f := strings.Fields(line); len(f) > 1 && strings.HasPrefix(f[1], dir+"/") {
+			_ = syscall.Unmount(f[1], syscall.MNT_DETACH)
+		}
+	}
+}
+
+// freeAddr returns an address of 127.0.0.1 that nobody listens on right now,
+// below the range that outgoing connections get theirs from: it must still be
+// free when a process is started again.
+func freeAddr() (string, error) {
+	const low, high = 12000, 19999
+	var err error
+	for range 100 {
+		addr := net.JoinHostPort("127.0.0.1", strconv.Itoa(low+rand.IntN(high-low)))
+		var l net.Listener
+		if l, err = net.Listen("tcp", addr); err == nil {
+			return addr, l.Close()
+		}
+	}
+	return "", fmt.Errorf("find a free port: %w", err)
+}

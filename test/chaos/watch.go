@@ -1,0 +1,119 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/eventpulse/eventpulse/test/chaos/stage"
+)
+
+// Seen is what was looked at all the time.
+type Seen struct {
+	Asked, NotReady       int   // how often serve was asked, and was not ready
+	ServeBytes, WorkBytes int64 // the most memory each took
+	// Spooled is the most events the spool held, Drained when it was last
+	// seen to hold one: on the load's clock, then since the healing.
+	Spooled int64
+	Drained time.Duration
+}
+
+// watch looks at serve and work until the returned function is called, which
+// returns what was seen.
+func (r *Run) watch(ctx context.Context) func() Seen {
+	ctx, stop := context.WithCancel(ctx)
+	var wg sync.WaitGroup
+	var seen Seen
+	wg.Go(func() {
+		for ctx.Err() == nil {
+			r.look(ctx, &seen)
+			pause(ctx, 250*time.Millisecond)
+		}
+	})
+	return func() Seen {
+		stop()
+		wg.Wait()
+		return seen
+	}
+}
+
+func (r *Run) look(ctx context.Context, seen *Seen) {
+	ready := stage.Probe(ctx, r.Stage.ServeAdmin+"/readyz")
+	spooled, _, _ := stage.Metric(ctx, r.Stage.ServeAdmin, stage.BacklogMetric)
+	if ctx.Err() != nil {
+		return
+	}
+	seen.Asked++
+	if !ready {
+		seen.NotReady++
+	}
+	if spooled > 0 {
+		seen.Spooled = max(seen.Spooled, int64(spooled))
+		seen.Drained = r.Load.Now()
+	}
+	seen.ServeBytes = max(seen.ServeBytes, memory(r.Stage.Serve.PID()))
+	for _, w := range r.Stage.Workers {
+		seen.WorkBytes = max(seen.WorkBytes, memory(w.PID()))
+	}
+}
+
+// memory returns what a process has resident, 0 when it is gone.
+func memory(pid int) int64 {
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/statm", pid))
+	if err != nil {
+		return 0
+	}
+	f := strings.Fields(string(b))
+	if len(f) < 2 {
+		return 0
+	}
+	pages, _ := strconv.ParseInt(f[1], 10, 64)
+	return pages * int64(os.Getpagesize())
+}
+
+// cries are what a process says when something is very wrong with it.
+func cries(logPath string) []string {
+	f, err := os.Open(logPath)
+	if err != nil {
+		return nil
+	}
+	defer func() { _ = f.Close() }()
+	var found []string
+	lines := bufio.NewScanner(f)
+	lines.Buffer(nil, 4<<20)
+	for lines.Scan() && len(found) < 3 {
+		line := lines.Bytes()
+		if slices.ContainsFunc([]string{"WARNING: DATA RACE", "panic: ", "fatal error: "}, func(cry string) bool {
+			return bytes.HasPrefix(line, []byte(cry)) || bytes.Contains(line, []byte(`"panic`))
+		}) {
+			found = append(found, strings.TrimSpace(string(line[:min(len(line), 300)])))
+		}
+	}
+	return found
+}
+
+// logs returns the paths of everything the stage wrote.
+func (r *Run) logs() []string {
+	paths := []string{r.Stage.Serve.LogPath()}
+	for _, w := range r.Stage.Workers {
+		paths = append(paths, w.LogPath())
+	}
+	return append(paths, r.Stage.Config.Dir+"/redis/redis.log", r.Stage.Config.Dir+"/postgres/postgres.log")
+}
+
+// tailOf returns the last lines of a file.
+func tailOf(path string, lines int) string {
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return err.Error()
+	}
+	all := strings.Split(strings.TrimRight(string(b), "\n"), "\n")
+	return strings.Join(all[max(0, len(all)-lines):], "\n")
+}
