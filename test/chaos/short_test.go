@@ -67,8 +67,8 @@ func TestChaosShort(t *testing.T) {
 func TestChaosSeesALoss(t *testing.T) {
 	o := shortRun(t)
 	r := perform(t.Context(), Fault{
-		Name:  "loses",
-		What:  "ingest.ack=none; Redis frozen; kill -9 of serve",
+		Name: "loses",
+		What: "ingest.ack=none; Redis frozen; kill -9 of serve",
 		Stage: func(c *stage.Config) {
 			c.Settings["ingest.ack"], c.Settings["spool.deadline"] = "none", "1s"
 		},
