@@ -3,7 +3,6 @@ package spool
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/eventpulse/eventpulse/pkg/event"
@@ -11,14 +10,14 @@ import (
 )
 
 // append puts events on disk. It returns nil once they are synced, and within
-// Config.CommitTimeout, or when ctx ends, whatever the disk does. After an
-// error none, some or all may be on disk, then or later.
-func (j *journal) append(ctx context.Context, events []event.Event) *refusal {
+// the given time, or when ctx ends, whatever the disk does. After an error
+// none, some or all may be on disk, then or later.
+func (j *journal) append(ctx context.Context, patience time.Duration, events []event.Event) *refusal {
 	// Refuse what is in vain before doing any work for it.
 	if err := j.poisoned(); err != nil {
 		return poisoned(err)
 	}
-	if r := j.stalled(); r != nil {
+	if r := j.stalled(patience); r != nil {
 		return r
 	}
 	if err := ctx.Err(); err != nil {
@@ -37,14 +36,14 @@ func (j *journal) append(ctx context.Context, events []event.Event) *refusal {
 	if refused := j.queue.put(r); refused != nil {
 		return refused
 	}
-	timer := time.NewTimer(j.cfg.CommitTimeout)
+	timer := time.NewTimer(patience)
 	defer timer.Stop()
 	var refused *refusal
 	select {
 	case err := <-r.done:
 		return asRefusal(err)
 	case <-timer.C:
-		refused = slow("not written in %s", j.cfg.CommitTimeout)
+		refused = slow("not written in %s", patience)
 	case <-ctx.Done():
 		refused = givenUp(ctx.Err())
 	}
@@ -139,12 +138,12 @@ func (j *journal) commit(group []*request, now time.Time) {
 	}
 	fault.Point(fault.SpoolAfter)
 	// Not as soon as a small request fits where a large one does not.
-	if refused == nil && room-int64(len(j.group)) >= j.segmentBytes {
+	if refused == nil && room-int64(len(j.group)) >= j.segmentBytes/2 {
 		j.setFull(nil)
 	}
-	answer(admitted, nil)
 	j.metrics.spooled.Add(float64(count))
 	j.metrics.commitEvents.Observe(float64(count))
+	answer(admitted, nil)
 	if cap(j.group) > 2*groupBytes {
 		j.group = nil
 	}
@@ -154,7 +153,7 @@ func (j *journal) commit(group []*request, now time.Time) {
 // fails for want of room, nothing was appended; when it fails otherwise,
 // nothing will be any more.
 func (j *journal) write(records []byte, count int, now time.Time) error {
-	seg, err := j.activate()
+	seg, err := j.activate(int64(len(records)))
 	if err != nil {
 		return err
 	}
@@ -164,15 +163,7 @@ func (j *journal) write(records []byte, count int, now time.Time) error {
 			j.poisonWith(err)
 			return poisoned(err)
 		}
-		// Nothing of it was acknowledged and nothing before it was touched:
-		// cut off, it is as if it had never been.
-		if cut := j.out.Truncate(seg.size); cut != nil {
-			j.poisonWith(cut)
-			return poisoned(cut)
-		}
-		refused := full("%w", err)
-		j.setFull(refused)
-		return refused
+		return j.cutBack(seg, err)
 	}
 	if err := j.out.Sync(); err != nil {
 		j.poisonWith(err)
@@ -189,58 +180,19 @@ func (j *journal) write(records []byte, count int, now time.Time) error {
 	return nil
 }
 
-// activate returns the segment to append to, a new one when there is none or
-// it has its size.
-func (j *journal) activate() (*segment, error) {
-	j.mu.Lock()
-	var seg *segment
-	if n := len(j.segments); n > 0 && j.segments[n-1].active {
-		seg = j.segments[n-1]
-	}
-	first := j.next
-	j.mu.Unlock()
-	if seg != nil {
-		if seg.size < j.segmentBytes {
-			return seg, nil
-		}
-		j.retire(seg)
-	}
-
-	seg = &segment{first: first, active: true}
-	f, err := j.fs.create(j.path(seg))
-	switch {
-	case noSpace(err):
-		refused := full("%w", err)
-		j.setFull(refused)
-		return nil, refused
-	case tooManyFiles(err):
-		return nil, fmt.Errorf("create segment: %w", err)
-	case err != nil:
+// cutBack undoes a write that found no room. Nothing of it was acknowledged
+// and nothing before it was touched: cut off, it is as if it had never been.
+func (j *journal) cutBack(seg *segment, cause error) error {
+	if err := j.out.Truncate(seg.size); err != nil {
 		j.poisonWith(err)
-		return nil, poisoned(err)
+		return poisoned(err)
 	}
-	// Without its name the file is lost, however well it is synced.
-	if err := j.fs.syncDir(j.dir); err != nil {
-		j.poisonWith(err)
-		return nil, errors.Join(poisoned(err), f.Close())
-	}
-	j.out = f
 	j.mu.Lock()
-	j.segments = append(j.segments, seg)
+	seg.reserved = 0
 	j.mu.Unlock()
-	return seg, nil
-}
-
-// retire ends the appending to the active segment. Its records are synced
-// already. The caller holds io.
-func (j *journal) retire(seg *segment) {
-	if err := j.out.Close(); err != nil {
-		j.log.Warn("cannot close a spool segment", "file", j.path(seg), "error", err)
-	}
-	j.out = nil
-	j.mu.Lock()
-	seg.active = false
-	j.mu.Unlock()
+	refused := full("%w", cause)
+	j.setFull(refused)
+	return refused
 }
 
 // setFull notes whether the last group found room, for the log and the gauge.

@@ -32,6 +32,9 @@ type file interface {
 	io.WriterAt
 	io.Closer
 	Truncate(size int64) error
+	// Reserve gives the file size bytes, of zeros and with room on the disk
+	// for them. It fails with errors.ErrUnsupported where that cannot be had.
+	Reserve(size int64) error
 	// Sync makes what was written durable, and no more than that takes.
 	Sync() error
 }
@@ -53,6 +56,9 @@ func (f diskFile) Sync() error {
 	}
 	return syncData(f.File)
 }
+
+// Reserve implements file.
+func (f diskFile) Reserve(size int64) error { return reserve(f.File, size) }
 
 func (disk) create(path string) (file, error) {
 	return opened(os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600))

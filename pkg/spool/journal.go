@@ -80,6 +80,7 @@ func openJournal(cfg Config, segmentBytes int64, fs files, log *slog.Logger, m *
 	if err := j.loadSegments(); err != nil {
 		return nil, err
 	}
+	j.prepare()
 	go j.commitLoop()
 	return j, nil
 }
@@ -153,44 +154,64 @@ func (j *journal) inheritLast() {
 	j.next = j.head
 	for n := len(j.segments); n > 0; n-- {
 		last := j.segments[n-1]
-		end, unused, bad := j.findEnd(last)
-		if unused == last.first && j.moveAside(segmentName(last.first)) == nil {
+		end := j.findEnd(last)
+		if end.unused == last.first && end.size == 0 {
+			j.remove(last) // it was reserved and not used
 			j.segments = j.segments[:n-1]
-			kind := kindDamaged
-			if bad.flaw == torn {
-				kind = kindTorn
-			}
-			j.report(kind, 1, "nothing can be read in the last spool segment", last, bad)
 			continue
 		}
-		last.inherited, last.end = true, end
-		j.next = max(j.next, last.first+1, unused)
+		if end.unused == last.first && j.moveAside(segmentName(last.first)) == nil {
+			j.segments = j.segments[:n-1]
+			kind := kindDamaged
+			if end.bad.flaw == torn {
+				kind = kindTorn
+			}
+			j.report(kind, 1, "nothing can be read in the last spool segment", last, end.bad)
+			continue
+		}
+		last.inherited, last.end, last.size = true, end.next, end.size
+		j.next = max(j.next, last.first+1, end.unused)
 		return
 	}
 }
 
-// findEnd returns the number behind the last record in seg that can be read,
-// a number that no record in it has, and the last bytes that are no record.
-func (j *journal) findEnd(seg *segment) (end, unused uint64, bad stretch) {
-	end = seg.first
-	unused = seg.first + uint64(seg.size/headerSize) + 1
-	f, err := j.fs.open(j.path(seg), false)
+// ending is what a segment comes to.
+type ending struct {
+	// next is the number behind the last record that can be read, unused one
+	// that no record has.
+	next, unused uint64
+	// size is where the file ends but for zeros.
+	size int64
+	// bad are the last bytes that are no record.
+	bad stretch
+}
+
+// findEnd reads seg to its end, and gives back the room that was reserved
+// behind it.
+func (j *journal) findEnd(seg *segment) ending {
+	// What holds when it cannot be read.
+	end := ending{next: seg.first, unused: seg.first + uint64(seg.size/headerSize) + 1, size: seg.size} //nolint:gosec // sizes are not negative
+	f, err := j.fs.open(j.path(seg), true)
 	if err != nil {
-		return end, unused, bad
+		return end
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }()
 	s := scanner{src: f, end: seg.size}
 	for {
 		rec, err := s.next()
 		switch {
 		case errors.Is(err, io.EOF):
-			return end, end, bad
+			end.unused, end.size = end.next, s.pos
+			if s.pos < seg.size {
+				_ = f.Truncate(s.pos) // it is only room
+			}
+			return end
 		case err != nil:
-			return end, unused, bad
+			return end
 		case rec.flaw == sound:
-			end = max(end, rec.seq+1)
+			end.next = max(end.next, rec.seq+1)
 		default:
-			bad = rec
+			end.bad = rec
 		}
 	}
 }
@@ -219,46 +240,24 @@ func (j *journal) check() *refusal {
 	if err := j.poisoned(); err != nil {
 		return poisoned(err)
 	}
-	if r := j.stalled(); r != nil {
+	if r := j.stalled(j.cfg.Deadline + j.cfg.CommitTimeout); r != nil {
 		return r
 	}
 	_, r := j.room()
 	return r
 }
 
-// stalled says whether the commit under way takes longer than any request
-// waits.
-func (j *journal) stalled() *refusal {
+// stalled says whether the commit under way takes longer than a request of such
+// patience waits.
+func (j *journal) stalled(patience time.Duration) *refusal {
 	since := j.busySince.Load()
 	if since == 0 {
 		return nil
 	}
-	if took := time.Duration(time.Now().UnixNano() - since); took > j.cfg.CommitTimeout {
+	if took := time.Duration(time.Now().UnixNano() - since); took > patience {
 		return slow("a write has taken %s so far", took.Round(time.Millisecond))
 	}
 	return nil
-}
-
-// room returns how many bytes may be added, or why there is no room for any.
-func (j *journal) room() (int64, *refusal) {
-	const least = 1 << 10
-	j.mu.Lock()
-	room := j.cfg.MaxBytes - j.size
-	j.mu.Unlock()
-	if room < least {
-		return 0, full("it holds spool.max_bytes, %d", j.cfg.MaxBytes)
-	}
-	free, total, err := j.fs.space(j.dir)
-	if err != nil || free < 0 {
-		return room, nil // the write will tell
-	}
-	if left := free - min(j.cfg.MinFreeBytes, total/10); left < room {
-		room = left
-	}
-	if room < least {
-		return 0, full("%d of %d bytes of the disk are free", free, total)
-	}
-	return room, nil
 }
 
 // poisoned returns the failure after which nothing is written any more.
@@ -300,7 +299,11 @@ func (j *journal) close(patience time.Duration) error {
 func (j *journal) closeFiles() error {
 	var errs []error
 	if j.out != nil {
-		errs = append(errs, j.out.Close())
+		seg := j.segments[len(j.segments)-1]
+		j.retire(seg)
+		if seg.size == 0 && j.poison == nil {
+			j.remove(seg)
+		}
 	}
 	if j.cursor != nil {
 		errs = append(errs, j.cursor.close())

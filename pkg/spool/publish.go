@@ -3,6 +3,7 @@ package spool
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/eventpulse/eventpulse/pkg/event"
 )
@@ -23,6 +24,8 @@ func (s *Spool) Publish(ctx context.Context, events []event.Event) error {
 	if s.closed.Load() {
 		return s.refuse(events, closed(), nil)
 	}
+	// A request that does not wait for the stream has more time for the disk.
+	patience := s.cfg.Deadline + s.cfg.CommitTimeout
 	streamErr := error(nil)
 	if ticket, ok := s.breaker.allow(); ok {
 		err := s.tryStream(ctx, ticket, events)
@@ -33,14 +36,16 @@ func (s *Spool) Publish(ctx context.Context, events []event.Event) error {
 			return s.refuse(events, givenUp(ctx.Err()), err)
 		}
 		streamErr = err
+		patience = s.cfg.CommitTimeout
 	}
-	refused := s.journal.append(ctx, events)
+	start := time.Now()
+	refused := s.journal.append(ctx, patience, events)
 	if refused == nil {
 		return nil
 	}
-	// Nothing is lost by trying a stream that has failed, if it is time to
-	// and the stream was not asked just now.
-	if streamErr == nil && refused.reason != reasonGivenUp && s.breaker.probe() {
+	// Nothing is lost by trying a stream that has failed, if it is time to,
+	// there is time for it and it was not asked just now.
+	if streamErr == nil && ctx.Err() == nil && time.Since(start) < s.cfg.CommitTimeout && s.breaker.probe() {
 		err := s.live.publish(ctx, s.cfg.Deadline, events)
 		s.breaker.probed(err == nil || aboutContent(err))
 		if err == nil || aboutContent(err) {

@@ -13,9 +13,6 @@ const (
 	// readTries is how often a segment that cannot be read is tried before
 	// it is set aside.
 	readTries = 5
-	// recycleBytes is how large the active segment is at least when it is
-	// removed because all of it is published.
-	recycleBytes = 64 << 10
 	// batchBytes bounds what a batch holds, unless one event alone is more.
 	batchBytes = 1 << 20
 )
@@ -188,19 +185,20 @@ func (r *reader) drop(seg *segment) {
 }
 
 // recycle gives the disk space of the active segment back when all of it is
-// published. It does not wait for a commit under way: there will be another
-// chance.
+// published and it is half used: what is full of it could not be used again. It
+// does not wait for a commit under way: there will be another chance.
 func (r *reader) recycle(seg *segment) {
 	if !r.j.io.TryLock() {
 		return
 	}
 	defer r.j.io.Unlock()
 	r.j.mu.Lock()
-	due := seg.active && seg.size == r.off && seg.size >= recycleBytes
+	due := seg.active && seg.size == r.off && seg.size >= r.j.limit(seg)/2
 	r.j.mu.Unlock()
 	if due {
 		r.j.retire(seg)
 		r.leave(seg)
+		r.j.prepare()
 	}
 }
 

@@ -47,74 +47,90 @@ type scanner struct {
 // next returns the stretch at pos and moves on behind it, or io.EOF. Any other
 // error is one of reading, and leaves pos where it is.
 func (s *scanner) next() (stretch, error) {
-	at, why := s.pos, sound
+	at := s.pos
 	for at < s.end {
-		rec, err := s.try(at)
+		rec, ok, err := s.try(at)
 		if err != nil {
 			return stretch{}, err
 		}
-		if rec.flaw == sound {
-			if at == s.pos {
-				s.pos = rec.to
-				return rec, nil
-			}
-			break
+		if ok && at == s.pos {
+			s.pos = rec.to
+			return rec, nil
 		}
-		if why == sound {
-			why = rec.flaw
+		if ok {
+			break
 		}
 		if at, err = s.find(at + 1); err != nil {
 			return stretch{}, err
 		}
 	}
-	at = min(at, s.end)
-	if at <= s.pos {
+	bad := stretch{from: s.pos, to: at, flaw: damaged}
+	if at >= s.end {
+		var err error
+		if bad, err = s.tail(); err != nil {
+			return stretch{}, err
+		}
+	}
+	if bad.to <= s.pos {
 		return stretch{}, io.EOF
 	}
-	if at < s.end {
-		why = damaged // something whole follows, so this was whole too
-	}
-	bad := stretch{from: s.pos, to: at, flaw: why}
-	s.pos = at
+	s.pos = bad.to
 	return bad, nil
 }
 
-// try reads a record at the given offset. What it returns is sound or not.
-func (s *scanner) try(at int64) (stretch, error) {
+// try reads a record at the given offset, if there is one.
+func (s *scanner) try(at int64) (rec stretch, ok bool, err error) {
 	header, err := s.window(at, headerSize)
-	if err != nil {
-		return stretch{}, err
-	}
-	if len(header) < headerSize {
-		if n := min(len(header), len(magic)); string(header[:n]) == magic[:n] {
-			return stretch{flaw: torn}, nil
-		}
-		return stretch{flaw: damaged}, nil
+	if err != nil || len(header) < headerSize || string(header[:len(magic)]) != magic {
+		return stretch{}, false, err
 	}
 	length := int64(binary.LittleEndian.Uint32(header[lengthAt:]))
-	if string(header[:len(magic)]) != magic || length > maxPayload {
-		return stretch{flaw: damaged}, nil
-	}
 	to := at + headerSize + length
-	if to > s.end {
-		return stretch{flaw: torn}, nil
+	if length > maxPayload || to > s.end {
+		return stretch{}, false, nil
 	}
 	record, err := s.window(at, int(headerSize+length))
-	if err != nil {
-		return stretch{}, err
-	}
-	if to > s.end {
-		return stretch{flaw: torn}, nil
+	if err != nil || int64(len(record)) < headerSize+length {
+		return stretch{}, false, err
 	}
 	if binary.LittleEndian.Uint32(record[crcAt:]) != checksum(record) {
-		return stretch{flaw: damaged}, nil
+		return stretch{}, false, nil
 	}
 	return stretch{
 		from: at, to: to,
 		seq:     binary.LittleEndian.Uint64(record[seqAt:]),
 		at:      time.UnixMicro(int64(binary.LittleEndian.Uint64(record[timeAt:]))),
 		payload: record[headerSize:],
-	}, nil
+	}, true, nil
+}
+
+// tail returns what there is from pos to the end, where no record is. Zeros at
+// the end are room that was reserved and not used. A record does not end in
+// zeros: one that does, or is longer than what is there, was cut off.
+func (s *scanner) tail() (stretch, error) {
+	to := s.pos
+	for pos := s.pos; pos < s.end; {
+		if _, err := s.window(pos, 1); err != nil {
+			return stretch{}, err
+		}
+		b := s.buf[min(pos-s.bufAt, int64(len(s.buf))):]
+		if n := len(bytes.TrimRight(b, "\x00")); n > 0 {
+			to = pos + int64(n)
+		}
+		pos += int64(max(len(b), 1))
+	}
+	bad := stretch{from: s.pos, to: to, flaw: damaged}
+	header, err := s.window(s.pos, int(min(headerSize, to-s.pos)))
+	if err != nil {
+		return stretch{}, err
+	}
+	if n := min(len(header), len(magic)); string(header[:n]) != magic[:n] {
+		return bad, nil
+	}
+	if len(header) < headerSize || to-s.pos-headerSize < int64(binary.LittleEndian.Uint32(header[lengthAt:])) {
+		bad.flaw = torn
+	}
+	return bad, nil
 }
 
 // find returns where the next record may begin, from the given offset on, or

@@ -18,6 +18,9 @@ type segment struct {
 	first uint64
 	// size is the bytes that are synced, or were there at start.
 	size int64
+	// reserved is how far the file has room on the disk already; zero is
+	// only as far as it is written.
+	reserved int64
 	// active is set while records are appended to it.
 	active bool
 	// inherited is set for what was the last one at start. Where it ends says

@@ -1,0 +1,279 @@
+package spool
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/stretchr/testify/require"
+
+	"github.com/eventpulse/eventpulse/pkg/event"
+)
+
+// What a stream does with a call.
+type behaviour int
+
+const (
+	takes     behaviour = iota
+	refuses             // fails at once, nothing happened
+	loses               // takes the events and then fails
+	hangs               // until ctx ends
+	deaf                // until woken, whatever ctx does
+	disagrees           // refuses the events for what they are
+)
+
+var errStream = event.Unavailable("the stream is away", errors.New("connection refused"))
+
+// stream is a Publisher that remembers what it took.
+type stream struct {
+	mode   atomic.Int32
+	calls  atomic.Int64
+	inside atomic.Int64
+	delay  atomic.Int64
+	awake  chan struct{}
+	// picky are refused for their content, in every mode.
+	picky map[uuid.UUID]bool
+
+	mu    sync.Mutex
+	order []uuid.UUID
+	times map[uuid.UUID]int
+	last  map[uuid.UUID]event.Event
+	most  int // events of the largest call
+}
+
+func newStream(mode behaviour) *stream {
+	s := &stream{awake: make(chan struct{}), times: map[uuid.UUID]int{}, last: map[uuid.UUID]event.Event{}}
+	s.set(mode)
+	return s
+}
+
+func (s *stream) set(mode behaviour) { s.mode.Store(int32(mode)) }
+
+func (s *stream) wake() { close(s.awake) }
+
+func (s *stream) Publish(ctx context.Context, events []event.Event) error {
+	s.calls.Add(1)
+	s.inside.Add(1)
+	defer s.inside.Add(-1)
+	if d := time.Duration(s.delay.Load()); d > 0 {
+		select {
+		case <-time.After(d):
+		case <-ctx.Done():
+			return event.Unavailable("slow", ctx.Err())
+		}
+	}
+	for i := range events {
+		if s.picky[events[i].ID] {
+			return &event.Error{Kind: event.KindInvalid, Detail: "not this one"}
+		}
+	}
+	switch behaviour(s.mode.Load()) {
+	case refuses:
+		return errStream
+	case loses:
+		s.take(events)
+		return errStream
+	case hangs:
+		<-ctx.Done()
+		return event.Unavailable("no answer", ctx.Err())
+	case deaf:
+		<-s.awake
+	case disagrees:
+		return &event.Error{Kind: event.KindTooLarge, Detail: "too large"}
+	}
+	s.take(events)
+	return nil
+}
+
+func (s *stream) take(events []event.Event) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.most = max(s.most, len(events))
+	for _, e := range events {
+		if s.times[e.ID]++; s.times[e.ID] == 1 {
+			s.order = append(s.order, e.ID)
+		}
+		s.last[e.ID] = e
+	}
+}
+
+func (s *stream) taken() []uuid.UUID {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return append([]uuid.UUID(nil), s.order...)
+}
+
+// makeEvents returns n events, different each time.
+func makeEvents(n int) []event.Event {
+	events := make([]event.Event, n)
+	for i := range events {
+		id := uuid.Must(uuid.NewV7())
+		events[i] = event.Event{
+			ID: id, Type: "order.créé", Source: "shop/🛒",
+			Timestamp: time.Date(2024, 2, 29, 23, 59, 59, 123456000, time.UTC),
+			Payload:   fmt.Sprintf(`{"id":%q,"note":"%s"}`, id, strings.Repeat("x", 64)), Metadata: `{"\\u0000":"\u2028"}`,
+		}
+	}
+	return events
+}
+
+func ids(events []event.Event) []uuid.UUID {
+	out := make([]uuid.UUID, len(events))
+	for i := range events {
+		out[i] = events[i].ID
+	}
+	return out
+}
+
+// quick is a configuration that does not make tests wait.
+func quick(dir string) Config {
+	c := DefaultConfig()
+	c.Dir = dir
+	c.MinFreeBytes = 0
+	c.Deadline = 30 * time.Millisecond
+	c.CommitTimeout = 10 * time.Second
+	c.ProbeInterval = 2 * time.Millisecond
+	c.DrainTimeout = 50 * time.Millisecond
+	return c
+}
+
+// logs collects what is logged.
+type logs struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (l *logs) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.buf.Write(p)
+}
+
+func (l *logs) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.buf.String()
+}
+
+func (l *logs) logger() *slog.Logger { return slog.New(slog.NewTextHandler(l, nil)) }
+
+// rig is a spool under test.
+type rig struct {
+	*Spool
+	stream *stream
+	logs   *logs
+	reg    *prometheus.Registry
+	stop   func()
+}
+
+type rigOption func(*rigOptions)
+
+type rigOptions struct {
+	fs      files
+	segment int64
+}
+
+func withFiles(fs files) rigOption       { return func(o *rigOptions) { o.fs = fs } }
+func withSegments(bytes int64) rigOption { return func(o *rigOptions) { o.segment = bytes } }
+func start(tb testing.TB, cfg Config, next *stream, options ...rigOption) *rig {
+	tb.Helper()
+	o := rigOptions{fs: disk{}, segment: segmentBytes}
+	for _, option := range options {
+		option(&o)
+	}
+	r := &rig{stream: next, logs: &logs{}, reg: prometheus.NewRegistry()}
+	s, err := open(cfg, next, r.logs.logger(), r.reg, o.fs, o.segment)
+	require.NoError(tb, err)
+	r.Spool = s
+	var once sync.Once
+	r.stop = func() {
+		once.Do(func() {
+			require.NoError(tb, s.Close())
+			if tb.Failed() {
+				tb.Log(r.logs.String())
+			}
+		})
+	}
+	tb.Cleanup(r.stop)
+	return r
+}
+
+// run drains until the test ends or what it returns is called.
+func (r *rig) run(tb testing.TB) (stop func()) {
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() { defer close(done); r.Run(ctx) }()
+	stop = func() { cancel(); <-done }
+	tb.Cleanup(stop)
+	return stop
+}
+
+func (r *rig) publish(tb testing.TB, events []event.Event) {
+	tb.Helper()
+	require.NoError(tb, r.Publish(context.Background(), events))
+}
+
+// drained waits until nothing is on disk any more.
+func (r *rig) drained(tb testing.TB) {
+	tb.Helper()
+	eventually(tb, "the spool is drained", func() bool { n, _ := r.Backlog(); return n == 0 })
+}
+
+// metric returns the value of a counter or gauge, or how often a histogram was
+// told something. labels are name, value, ...
+func (r *rig) metric(tb testing.TB, name string, labels ...string) float64 {
+	tb.Helper()
+	families, err := r.reg.Gather()
+	require.NoError(tb, err)
+	for _, family := range families {
+		if family.GetName() != "eventpulse_spool_"+name {
+			continue
+		}
+	next:
+		for _, m := range family.GetMetric() {
+			for i, pair := range m.GetLabel() {
+				if pair.GetName() != labels[2*i] || pair.GetValue() != labels[2*i+1] {
+					continue next
+				}
+			}
+			switch {
+			case m.Counter != nil:
+				return m.Counter.GetValue()
+			case m.Gauge != nil:
+				return m.Gauge.GetValue()
+			default:
+				return float64(m.Histogram.GetSampleCount())
+			}
+		}
+	}
+	tb.Fatalf("no metric %s%v", name, labels)
+	return 0
+}
+
+func eventually(tb testing.TB, what string, ok func() bool) {
+	tb.Helper()
+	for deadline := time.Now().Add(20 * time.Second); !ok(); time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			tb.Fatalf("waited in vain: %s", what)
+		}
+	}
+}
+
+// kind requires err to say that the same thing may work later.
+func requireUnavailable(tb testing.TB, err error) *event.Error {
+	tb.Helper()
+	var e *event.Error
+	require.ErrorAs(tb, err, &e)
+	require.Equal(tb, event.KindUnavailable, e.Kind)
+	require.Positive(tb, e.RetryAfter)
+	return e
+}
