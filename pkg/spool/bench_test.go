@@ -44,7 +44,7 @@ func BenchmarkStream(b *testing.B) {
 				way = "/many"
 			}
 			b.Run(name+way, func(b *testing.B) {
-				ctx, cancel := context.WithCancel(context.Background())
+				ctx, cancel := context.WithCancel(b.Context())
 				defer cancel()
 				events := makeEvents(1)
 				b.ReportAllocs()

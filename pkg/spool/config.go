@@ -31,7 +31,7 @@ func DefaultConfig() Config {
 		MaxBytes:      1 << 30,
 		MinFreeBytes:  256 << 20,
 		Deadline:      250 * time.Millisecond,
-		CommitTimeout: 600 * time.Millisecond,
+		CommitTimeout: 500 * time.Millisecond,
 		ProbeInterval: 250 * time.Millisecond,
 		DrainTimeout:  time.Second,
 		DrainBatch:    256,

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -226,6 +227,17 @@ func (r *rig) publish(tb testing.TB, events []event.Event) {
 func (r *rig) drained(tb testing.TB) {
 	tb.Helper()
 	eventually(tb, "the spool is drained", func() bool { n, _ := r.Backlog(); return n == 0 })
+}
+
+// memoryDir returns a directory on a disk that never hangs, where there is one.
+func memoryDir(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("/dev/shm", "spool")
+	if err != nil {
+		return t.TempDir()
+	}
+	t.Cleanup(func() { require.NoError(t, os.RemoveAll(dir)) })
+	return dir
 }
 
 // metric returns the value of a counter or gauge, or how often a histogram was

@@ -190,7 +190,7 @@ type ending struct {
 // behind it.
 func (j *journal) findEnd(seg *segment) ending {
 	// What holds when it cannot be read.
-	end := ending{next: seg.first, unused: seg.first + uint64(seg.size/headerSize) + 1, size: seg.size} //nolint:gosec // sizes are not negative
+	end := ending{next: seg.first, unused: seg.first + uint64(seg.size/headerSize) + 1, size: seg.size}
 	f, err := j.fs.open(j.path(seg), true)
 	if err != nil {
 		return end

@@ -102,12 +102,12 @@ func TestPoisonedSpoolReturnsToTheStream(t *testing.T) {
 	for range 5 {
 		requireUnavailable(t, r.Publish(context.Background(), makeEvents(1)))
 	}
-	require.NotEqualValues(t, breakerClosed, r.breaker.state())
+	require.NotEqual(t, breakerClosed, r.breaker.state())
 	r.stream.set(takes)
 	eventually(t, "the stream is tried again", func() bool {
 		return r.Publish(context.Background(), makeEvents(1)) == nil
 	})
-	require.EqualValues(t, breakerClosed, r.breaker.state())
+	require.Equal(t, breakerClosed, r.breaker.state())
 }
 
 // A write that finds no room has not happened, and there may be room later.
@@ -317,7 +317,7 @@ func TestDamagedCursor(t *testing.T) {
 		"older bad":  {func(b []byte) []byte { b[cursorStride+20] ^= 4; return b }, 2, false},
 		"both bad":   {func(b []byte) []byte { b[20] ^= 4; b[cursorStride+9] ^= 1; return b }, 0, true},
 		"cut":        {func(b []byte) []byte { return b[:10] }, 0, true},
-		"empty":      {func(b []byte) []byte { return nil }, 0, false},
+		"empty":      {func([]byte) []byte { return nil }, 0, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()

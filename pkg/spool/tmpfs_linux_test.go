@@ -13,7 +13,7 @@ import (
 )
 
 // smallDisk returns a directory on a disk of 24 MB, and whether it is one.
-func smallDisk(t *testing.T) (dir string, real bool) {
+func smallDisk(t *testing.T) (dir string, small bool) {
 	t.Helper()
 	dir = t.TempDir()
 	if err := unix.Mount("tmpfs", dir, "tmpfs", 0, "size=24m"); err != nil {
@@ -39,10 +39,10 @@ func TestSmallDisk(t *testing.T) {
 		"beside others, no reserve": {files: &spaceFiles{free: -1, total: -1}, beside: true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			dir, real := smallDisk(t)
+			dir, small := smallDisk(t)
 			cfg := quick(filepath.Join(dir, "spool"))
 			cfg.MinFreeBytes = test.minFree
-			if !real {
+			if !small {
 				cfg.MaxBytes = 16 << 20
 			}
 			r, sent := away(t, cfg, withFiles(test.files))
@@ -72,13 +72,13 @@ func TestSmallDisk(t *testing.T) {
 			require.EqualValues(t, 1, r.metric(t, "full"))
 			backlog, bytes := r.Backlog()
 			require.EqualValues(t, len(acked), backlog)
-			if real {
+			if small {
 				var st unix.Statfs_t
 				require.NoError(t, unix.Statfs(dir, &st))
 				t.Logf("%d events, %d bytes, %d of %d left", backlog, bytes, st.Bavail*uint64(st.Bsize), st.Blocks*uint64(st.Bsize))
 				require.Greater(t, bytes, int64(15<<20))
 			}
-			if test.beside && real {
+			if test.beside && small {
 				takeRest(t, filepath.Join(dir, "other"))
 			}
 			// Even so it can be drained, closed and opened.
