@@ -26,6 +26,7 @@ type Client struct {
 	redisCfg RedisConfig
 	cfg      Config
 	dlqKey   string
+	groups   string // the key of the set of groups that the stream has had
 	log      *slog.Logger
 	metrics  *metrics
 	redis    rueidis.Client
@@ -35,6 +36,7 @@ type Client struct {
 	// ensuring holds one token, for whoever looks after the group.
 	ensuring  chan struct{}
 	groupSeen atomic.Bool
+	noted     atomic.Bool // the group is in the set of those there have been
 	advise    sync.Once
 
 	// life ends when the client is closed, and with it every call to Redis.
@@ -62,6 +64,10 @@ func New(redis RedisConfig, cfg Config, log *slog.Logger, reg prometheus.Registe
 	if err != nil {
 		return nil, err
 	}
+	groups, err := groupsKey(cfg.Key)
+	if err != nil {
+		return nil, err
+	}
 	m, err := newMetrics(reg)
 	if err != nil {
 		return nil, err
@@ -72,7 +78,7 @@ func New(redis RedisConfig, cfg Config, log *slog.Logger, reg prometheus.Registe
 		return nil, err
 	}
 	c := &Client{
-		redisCfg: redis, cfg: cfg, dlqKey: dlqKey, log: log, metrics: m, redis: conn, dialer: d,
+		redisCfg: redis, cfg: cfg, dlqKey: dlqKey, groups: groups, log: log, metrics: m, redis: conn, dialer: d,
 		queue:    newQueue(cfg, m.queuedEvents),
 		ensuring: make(chan struct{}, 1),
 	}

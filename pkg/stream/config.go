@@ -94,11 +94,16 @@ func (c Config) Validate() error {
 	return errors.Join(errs...)
 }
 
-// deadLetterKey returns the key of the dead letters of the stream at key. Both
-// must be in one cluster slot, because an entry moves between them atomically:
-// the slot of a key is that of what stands in its first braces.
-func deadLetterKey(key string) (string, error) {
-	const suffix = ":dlq"
+// deadLetterKey returns the key of the dead letters of the stream at key.
+func deadLetterKey(key string) (string, error) { return besideKey(key, ":dlq") }
+
+// groupsKey returns the key of the set of groups that the stream at key has had.
+func groupsKey(key string) (string, error) { return besideKey(key, ":groups") }
+
+// besideKey returns a key for what belongs to the stream at key. Both must be
+// in one cluster slot, because an entry moves between them atomically: the slot
+// of a key is that of what stands in its first braces.
+func besideKey(key, suffix string) (string, error) {
 	open := strings.IndexByte(key, '{')
 	if open < 0 && !strings.Contains(key, "}") {
 		return "{" + key + "}" + suffix, nil

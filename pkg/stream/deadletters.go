@@ -85,9 +85,9 @@ func (c *Client) RemoveDeadLetters(ctx context.Context, ids []string) (int64, er
 // ends at the first command that fails.
 const republishScript = `
 if #redis.call('XRANGE', KEYS[2], ARGV[1], ARGV[1]) == 0 then return 0 end
-local add = {'XADD', KEYS[1], '*'}
-for i = 2, #ARGV do add[i + 2] = ARGV[i] end
-redis.call(unpack(add))
+local add = {'XADD', KEYS[1], 'NOMKSTREAM', '*'}
+for i = 2, #ARGV do add[i + 3] = ARGV[i] end
+if not redis.call(unpack(add)) then return redis.error_reply('NOGROUP the stream does not exist') end
 redis.call('XDEL', KEYS[2], ARGV[1])
 return 1`
 

@@ -101,6 +101,9 @@ func TestForeignDeadLetters(t *testing.T) {
 	c, _ := withRedis(t)
 	say(t, c, "XADD", c.dlqKey, "5-5", "k", "v")
 	letters := buried(t, c)
+	_, err := c.Republish(testContext(t), letters...)
+	refused(t, err, "no_group") // There is no stream to put it back on.
+	require.NoError(t, c.EnsureGroup(testContext(t)))
 	require.Equal(t, []DeadLetter{{ID: "5-5", Burial: event.Burial{Delivery: event.Delivery{Fields: []string{"k", "v"}}}}}, letters)
 	n, err := c.Republish(testContext(t), letters...)
 	require.NoError(t, err)

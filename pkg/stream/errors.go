@@ -30,6 +30,7 @@ const (
 
 var (
 	errClosed    = errors.New("the client is closed")
+	errNoStream  = errors.New("the stream does not exist")
 	errQueueFull = errors.New("the queue to Redis is full")
 	errStalled   = fmt.Errorf("nothing in flight was answered: %w", os.ErrDeadlineExceeded)
 )
@@ -75,6 +76,8 @@ func classify(err error) failure {
 	var reply *rueidis.RedisError
 	var netErr net.Error
 	switch {
+	case errors.Is(err, errNoStream):
+		return failure{reason: "no_group", code: "NOGROUP", detail: "the stream and its consumer group are gone and could not be made again yet"}
 	case errors.As(err, &reply):
 		return classifyReply(reply.Error())
 	case errors.Is(err, errQueueFull):

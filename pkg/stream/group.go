@@ -12,9 +12,11 @@ import (
 // works then even while Redis refuses writes.
 //
 // A group that is missing starts at Config.GroupStart, so that "$" keeps what
-// was on the stream before from being stored. Once this client has seen the
-// group it starts a missing one at the beginning instead: it was lost, and
-// whatever is on the stream now was published for it.
+// was on the stream before from being stored. A group that has existed starts
+// at the beginning instead: it was lost, and whatever is on the stream now was
+// published for it. That it has existed is known by whoever has seen it, and to
+// others by a set beside the stream. Redis may lose the set too, but not
+// without the stream, and nothing is published to a stream that is not there.
 func (c *Client) EnsureGroup(ctx context.Context) error {
 	select {
 	case c.ensuring <- struct{}{}:
@@ -32,13 +34,29 @@ func (c *Client) EnsureGroup(ctx context.Context) error {
 
 func (c *Client) ensureGroup(ctx context.Context) error {
 	_, found, err := c.groupInfo(ctx)
-	if err != nil || found {
+	if err != nil {
 		return err
 	}
+	if found {
+		if !c.noted.Load() {
+			c.note(ctx)
+		}
+		return nil
+	}
 	start, lost := c.cfg.GroupStart, c.groupSeen.Load()
+	if !lost {
+		reply, err := c.do(ctx, c.redis.B().Sismember().Key(c.groups).Member(c.cfg.Group).Build())
+		if err != nil {
+			return err
+		}
+		if lost, err = reply.AsBool(); err != nil {
+			return unexpected("SISMEMBER", err)
+		}
+	}
 	if lost {
 		start = "0"
 	}
+	c.noted.Store(false)
 	_, err = c.do(ctx, c.redis.B().XgroupCreate().Key(c.cfg.Key).Group(c.cfg.Group).Id(start).Mkstream().Build())
 	switch {
 	case rueidis.IsRedisBusyGroup(err):
@@ -52,7 +70,18 @@ func (c *Client) ensureGroup(ctx context.Context) error {
 	default:
 		c.log.Info("consumer group created", "stream", c.cfg.Key, "group", c.cfg.Group, "start", start)
 	}
+	c.note(ctx)
 	return nil
+}
+
+// note puts the group into the set of those there have been. Where Redis
+// refuses writes it is put there by a later call: the group itself works.
+func (c *Client) note(ctx context.Context) {
+	if _, err := c.do(ctx, c.redis.B().Sadd().Key(c.groups).Member(c.cfg.Group).Build()); err != nil {
+		c.log.Debug("cannot note that the consumer group exists, trying again later", "group", c.cfg.Group, "error", err)
+		return
+	}
+	c.noted.Store(true)
 }
 
 // groupInfo returns what Redis says about the group, and whether there is one.

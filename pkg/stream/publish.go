@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/redis/rueidis"
@@ -106,6 +107,9 @@ func (f *flusher) flush(batch []*request) {
 	c.metrics.pipelineEvents.Observe(float64(len(f.cmds)))
 	fault.Point(fault.PublishBefore)
 	replies := c.redis.DoMulti(context.Background(), f.cmds...)
+	if slices.ContainsFunc(replies, withoutStream) {
+		f.restore(batch, replies)
+	}
 	fault.Point(fault.PublishAfter)
 
 	failed := false
@@ -117,6 +121,9 @@ func (f *flusher) flush(batch []*request) {
 				break
 			}
 		}
+		if rueidis.IsRedisNil(err) {
+			err = errNoStream
+		}
 		replies = replies[r.count:]
 		r.done <- err
 	}
@@ -126,11 +133,42 @@ func (f *flusher) flush(batch []*request) {
 	}
 }
 
+// withoutStream says whether an XADD found no stream to add to.
+func withoutStream(reply rueidis.RedisResult) bool { return rueidis.IsRedisNil(reply.Error()) }
+
+// restore makes the stream again, its group first, and sends what found none.
+// The replies that it gets take the place of those there were.
+func (f *flusher) restore(batch []*request, replies []rueidis.RedisResult) {
+	c := f.client
+	ctx, cancel := context.WithTimeout(c.life, c.redisCfg.Timeout)
+	defer cancel()
+	if err := c.EnsureGroup(ctx); err != nil {
+		c.log.Warn("the stream is gone and cannot be made again yet", "stream", c.cfg.Key, "error", err)
+		return
+	}
+	var cmds []rueidis.Completed
+	var places []int
+	at := 0
+	for _, r := range batch {
+		for i := range r.events {
+			if withoutStream(replies[at]) {
+				cmds = append(cmds, f.xadd(&r.events[i]))
+				places = append(places, at)
+			}
+			at++
+		}
+	}
+	for i, reply := range c.redis.DoMulti(context.Background(), cmds...) {
+		replies[places[i]] = reply
+	}
+}
+
 // xadd builds the command that appends e. It sets no MAXLEN: that would drop
-// events nobody has stored.
+// events nobody has stored. It makes no stream: one that is gone took its group
+// with it, and a group made later could start behind what was added before.
 func (f *flusher) xadd(e *event.Event) rueidis.Completed {
 	f.fields = e.AppendFields(f.fields[:0])
-	cmd := f.client.redis.B().Xadd().Key(f.client.cfg.Key).Id("*").FieldValue()
+	cmd := f.client.redis.B().Xadd().Key(f.client.cfg.Key).Nomkstream().Id("*").FieldValue()
 	for i := 0; i+1 < len(f.fields); i += 2 {
 		cmd = cmd.FieldValue(f.fields[i], f.fields[i+1])
 	}

@@ -65,7 +65,7 @@ func withOccupiedFlushers(t *testing.T) (*Client, *servers.RedisServer, func(req
 	t.Helper()
 	server := servers.Redis(t)
 	c := newClient(t, server.URL())
-	require.NoError(t, c.Ping(testContext(t)))
+	require.NoError(t, c.EnsureGroup(testContext(t)))
 	require.NoError(t, server.Pause())
 	return c, server, func(requests, events int) func() []error {
 		var wg sync.WaitGroup

@@ -18,7 +18,9 @@ func TestGroupStartsWhereConfigured(t *testing.T) {
 		t.Run(start, func(t *testing.T) {
 			c := newClient(t, servers.Redis(t).URL(), func(_ *RedisConfig, cfg *Config) { cfg.GroupStart = start })
 			ctx := testContext(t)
-			require.NoError(t, c.Publish(ctx, sample(0, 3)))
+			for range 3 {
+				say(t, c, "XADD", c.cfg.Key, "*", "k", "v") // History that nobody published for the group.
+			}
 			require.NoError(t, c.EnsureGroup(ctx))
 			require.NoError(t, c.EnsureGroup(ctx))
 			require.NoError(t, c.Publish(ctx, sample(3, 1)))
@@ -40,7 +42,6 @@ func TestLostGroupStartsFromTheBeginning(t *testing.T) {
 			require.NoError(t, c.EnsureGroup(ctx))
 			say(t, c, loss)
 			events := sample(0, 3)
-			require.NoError(t, c.Publish(ctx, events))
 			_, err := c.Read(ctx, "a", 10, time.Second)
 			refused(t, err, "no_group")
 			_, err = c.Pending(ctx, "a", "0", 10)
@@ -49,12 +50,33 @@ func TestLostGroupStartsFromTheBeginning(t *testing.T) {
 			require.NoError(t, err)
 			require.Zero(t, n)
 
+			require.NoError(t, c.Publish(ctx, events))
 			require.NoError(t, c.EnsureGroup(ctx))
 			got, err := c.Read(ctx, "a", 10, time.Second)
 			require.NoError(t, err)
 			require.Equal(t, ids(events), deliveredIDs(got))
 			require.InDelta(t, 1, testutil.ToFloat64(c.metrics.groupsRecreated), 0)
 			require.Contains(t, log.String(), "WARN consumer group was lost")
+		})
+	}
+}
+
+// A process that has never seen the group cannot know that it was lost, but
+// what is published meanwhile must not be behind where it starts.
+func TestAFreshProcessSkipsNothingOfALostGroup(t *testing.T) {
+	for _, loss := range []string{"FLUSHALL", "XGROUP DESTROY events_stream event_persister", "DEL events_stream"} {
+		t.Run(loss, func(t *testing.T) {
+			old, server := withRedis(t)
+			ctx := testContext(t)
+			require.NoError(t, old.EnsureGroup(ctx))
+			say(t, old, loss)
+			events := sample(0, 300)
+			require.NoError(t, old.Publish(ctx, events))
+			fresh := newClient(t, server.URL())
+			require.NoError(t, fresh.EnsureGroup(ctx))
+			got, err := fresh.Read(ctx, "a", 1000, time.Second)
+			require.NoError(t, err)
+			require.Equal(t, ids(events), deliveredIDs(got))
 		})
 	}
 }
@@ -274,7 +296,9 @@ func TestStats(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, Stats{}, s)
 
-	require.NoError(t, c.Publish(ctx, sample(0, 2)))
+	for range 2 {
+		say(t, c, "XADD", c.cfg.Key, "*", "k", "v")
+	}
 	require.NoError(t, c.EnsureGroup(ctx))
 	require.NoError(t, c.Publish(ctx, sample(2, 50)))
 	got, err := c.Read(ctx, "a", 10, time.Second)

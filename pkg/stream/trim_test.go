@@ -59,10 +59,14 @@ func TestTrimSparesWhatIsNotForUs(t *testing.T) {
 	}
 	require.Zero(t, trim(), "no stream")
 	require.NoError(t, c.Publish(ctx, sample(0, 100)))
+	say(t, c, "XGROUP", "DESTROY", c.cfg.Key, c.cfg.Group)
 	require.Zero(t, trim(), "no group")
 	say(t, c, "XGROUP", "CREATE", c.cfg.Key, "other", "0")
-	got := given(t, c, "a", 100)
-	_, err := c.Ack(ctx, entryIDs(got))
+	require.NoError(t, c.EnsureGroup(ctx)) // From the beginning: it was lost.
+	require.NoError(t, c.Publish(ctx, sample(100, 100)))
+	got, err := c.Read(ctx, "a", 200, time.Second)
+	require.NoError(t, err)
+	_, err = c.Ack(ctx, entryIDs(got))
 	require.NoError(t, err)
 	require.Zero(t, trim(), "a group that has read nothing yet")
 
