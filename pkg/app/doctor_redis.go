@@ -86,7 +86,7 @@ func judgePersistence(found *findings, s stream.ServerFacts) {
 	switch {
 	case !s.AppendOnly:
 		found.problem(topic, "no append-only file: accepted events that are not stored yet are lost when Redis dies",
-			setRedis(s, "appendonly", "yes")+", and appendfsync always")
+			setRedis(s, "appendfsync", "always", "appendonly", "yes"))
 	case !told:
 		found.unknown(topic, "an append-only file; how often it is synced is not told (CONFIG is not allowed)",
 			"see that appendfsync is always, or know that the last second may be lost")
@@ -160,19 +160,27 @@ func judgeMemory(found *findings, s stream.ServerFacts) {
 		found.warning(topic, used, relief)
 	case s.MaxMemory == 0:
 		found.warning(topic, used+"; no maxmemory: while the database is away it grows until the system kills it",
-			setRedis(s, "maxmemory", "SIZE")+", with a size that leaves the machine a quarter of its memory")
+			setRedis(s, "maxmemory", "SIZE")+", with a SIZE that leaves the machine a quarter of its memory")
 	default:
 		found.ok(topic, "%s", used)
 	}
 }
 
-// setRedis is how to change a setting of a server, as far as it lets itself be
-// changed.
-func setRedis(s stream.ServerFacts, name, value string) string {
-	if !s.SettingsTold {
-		return fmt.Sprintf("set %s to %s where this server is configured", name, value)
+// setRedis is how to change settings of a server, given as names and values, as
+// far as it lets itself be changed.
+func setRedis(s stream.ServerFacts, settings ...string) string {
+	var steps []string
+	for i := 0; i < len(settings); i += 2 {
+		step := settings[i] + " to " + settings[i+1]
+		if s.SettingsTold {
+			step = "redis-cli CONFIG SET " + settings[i] + " " + settings[i+1]
+		}
+		steps = append(steps, step)
 	}
-	return fmt.Sprintf("redis-cli CONFIG SET %s %s, then redis-cli CONFIG REWRITE", name, value)
+	if !s.SettingsTold {
+		return "set " + strings.Join(steps, " and ") + " where this server is configured"
+	}
+	return strings.Join(steps, "; ") + "; and the same in redis.conf"
 }
 
 // clock judges a clock that is ahead of this machine's by so much, give or take
@@ -220,6 +228,8 @@ func short(d time.Duration) string {
 		return strings.TrimSuffix(d.Round(time.Minute).String(), "0s")
 	case d >= 10*time.Second:
 		return d.Round(time.Second).String()
+	case d >= time.Second:
+		return d.Round(100 * time.Millisecond).String()
 	case d >= 10*time.Millisecond:
 		return d.Round(time.Millisecond).String()
 	default:

@@ -88,7 +88,7 @@ func judgeGroup(found *findings, s stream.StreamFacts) bool {
 	const topic = "stream.group"
 	switch {
 	case s.Group:
-		found.ok(topic, "%q reads the stream", s.GroupName)
+		found.ok(topic, "%q exists", s.GroupName)
 	case s.Length == 0:
 		found.ok(topic, "%q does not exist yet; serve and work make it", s.GroupName)
 	default:
@@ -136,7 +136,7 @@ func judgeBacklog(found *findings, s stream.StreamFacts, live int) {
 	}
 	waiting += count(s.Backlog, "event") + " to be read"
 	if s.Backlog > 0 {
-		waiting += ", the oldest since " + short(s.OldestUnreadAge)
+		waiting += ", the oldest for " + short(s.OldestUnreadAge)
 	}
 	switch {
 	case s.OldestUnreadAge < tooOld:

@@ -31,57 +31,59 @@ const (
 	noDatabase = "postgres://me:hunter2@127.0.0.1:1/events?sslmode=disable"
 )
 
-func TestExamineFindsNothingWrong(t *testing.T) {
+// One PostgreSQL serves all of these, because making one takes seconds.
+func TestExamine(t *testing.T) {
 	redis := servers.Redis(t, "--appendonly", "yes", "--appendfsync", "always", "--maxmemory", "512mb")
 	postgres := servers.Postgres(t, "fsync=on")
 	cfg := doctorConfig(t, redis.URL(), postgres.URL())
-	require.NoError(t, migrate(t.Context(), cfg, quiet()))
 
-	found := Examine(t.Context(), cfg, quiet())
-	for _, f := range found.Findings {
-		require.Equal(t, LevelOK, f.Level, "%+v", f)
-		require.Empty(t, f.Change)
-	}
-	for _, topic := range []string{
-		"redis.reachable", "redis.version", "redis.role", "redis.persistence", "redis.disk", "redis.eviction", "redis.memory", "redis.clock",
-		"stream.key", "stream.group", "stream.dead_letters", "spool.dir", "spool.space",
-		"database.reachable", "database.version", "database.role", "database.encoding", "database.schema", "database.durability",
-		"database.connections", "database.clock", "database.timezone",
-	} {
-		require.NotNil(t, topicOf(found.Findings, topic), topic)
-	}
-}
+	t.Run("before the schema", func(t *testing.T) {
+		found := Examine(t.Context(), cfg, quiet())
+		require.Equal(t, 1, found.Count(LevelProblem))
+		require.Equal(t, "eventpulse migrate up", topicOf(found.Findings, "database.schema").Change)
+	})
+	t.Run("nothing is wrong", func(t *testing.T) {
+		require.NoError(t, migrate(t.Context(), cfg, quiet()))
+		found := Examine(t.Context(), cfg, quiet())
+		for _, f := range found.Findings {
+			require.Equal(t, LevelOK, f.Level, "%+v", f)
+			require.Empty(t, f.Change)
+		}
+		for _, topic := range []string{
+			"redis.reachable", "redis.version", "redis.role", "redis.persistence", "redis.disk", "redis.eviction", "redis.memory", "redis.clock",
+			"stream.key", "stream.group", "stream.dead_letters", "spool.dir", "spool.space",
+			"database.reachable", "database.version", "database.role", "database.encoding", "database.schema", "database.durability",
+			"database.connections", "database.clock", "database.timezone",
+		} {
+			require.NotNil(t, topicOf(found.Findings, topic), topic)
+		}
+	})
+	t.Run("one side away", func(t *testing.T) {
+		found := Examine(t.Context(), doctorConfig(t, noRedis, postgres.URL()), quiet())
+		require.Equal(t, LevelProblem, topicOf(found.Findings, "redis.reachable").Level)
+		require.Contains(t, topicOf(found.Findings, "redis.reachable").Found, "127.0.0.1:1")
+		require.Equal(t, LevelOK, topicOf(found.Findings, "database.reachable").Level)
 
-func TestExamineGoesOnWhereOneSideIsAway(t *testing.T) {
-	redis := servers.Redis(t)
-	dsn := servers.Database(t)
+		found = Examine(t.Context(), doctorConfig(t, redis.URL(), noDatabase), quiet())
+		require.Equal(t, LevelProblem, topicOf(found.Findings, "database.reachable").Level)
+		require.Equal(t, LevelOK, topicOf(found.Findings, "redis.persistence").Level)
 
-	found := Examine(t.Context(), doctorConfig(t, noRedis, dsn), quiet())
-	require.Equal(t, LevelProblem, topicOf(found.Findings, "redis.reachable").Level)
-	require.Contains(t, topicOf(found.Findings, "redis.reachable").Found, "127.0.0.1:1")
-	require.Equal(t, LevelOK, topicOf(found.Findings, "database.reachable").Level)
-	require.Equal(t, "eventpulse migrate up", topicOf(found.Findings, "database.schema").Change)
-	require.Equal(t, LevelProblem, topicOf(found.Findings, "database.durability").Level) // tests run without fsync
-
-	found = Examine(t.Context(), doctorConfig(t, redis.URL(), noDatabase), quiet())
-	require.Equal(t, LevelProblem, topicOf(found.Findings, "database.reachable").Level)
-	require.Contains(t, topicOf(found.Findings, "redis.persistence").Change, "CONFIG SET appendonly yes")
-
-	found = Examine(t.Context(), doctorConfig(t, noRedis, noDatabase), quiet())
-	require.Equal(t, 2, found.Count(LevelProblem))
-	for _, f := range found.Findings {
-		require.NotContains(t, f.Found, "hunter2")
-	}
-}
-
-func TestExamineIsOverInTimeWhenServersHang(t *testing.T) {
-	redis, postgres := servers.Redis(t), servers.Postgres(t)
-	require.NoError(t, redis.Pause())
-	require.NoError(t, postgres.Pause())
-	start := time.Now()
-	found := Examine(t.Context(), doctorConfig(t, redis.URL(), postgres.URL()), quiet())
-	require.Less(t, time.Since(start), 3*examineTimeout)
-	require.Equal(t, 2, found.Count(LevelProblem), found.Summary())
+		found = Examine(t.Context(), doctorConfig(t, noRedis, noDatabase), quiet())
+		require.Equal(t, 2, found.Count(LevelProblem))
+		for _, f := range found.Findings {
+			require.NotContains(t, f.Found, "hunter2")
+		}
+	})
+	t.Run("both hang", func(t *testing.T) {
+		require.NoError(t, redis.Pause())
+		require.NoError(t, postgres.Pause())
+		cfg := cfg
+		cfg.Redis.Timeout, cfg.Redis.DialTimeout, cfg.Database.ConnectTimeout = 300*time.Millisecond, 300*time.Millisecond, 300*time.Millisecond
+		start := time.Now()
+		found := Examine(t.Context(), cfg, quiet())
+		require.Less(t, time.Since(start), 2*examineTimeout)
+		require.Equal(t, 2, found.Count(LevelProblem), found.Summary())
+	})
 }
 
 func TestExamineSeesTheStreamAsItIs(t *testing.T) {
