@@ -120,7 +120,7 @@ func TestJudgeStream(t *testing.T) {
 		}, "stream.readable", LevelProblem, "the key: 10.0.0.5:6379"},
 		{"forbidden", func(f *stream.Facts, _ *stream.StreamFacts) {
 			f.StreamErr = &event.Error{Kind: event.KindUnavailable, Code: "NOPERM", Detail: "no"}
-		}, "stream.readable", LevelProblem, "'~{events_stream}:dlq'"},
+		}, "stream.readable", LevelProblem, "'~{events_stream}:*'"},
 		{"expires", func(_ *stream.Facts, s *stream.StreamFacts) { s.Expires = time.Hour }, "stream.expiry", LevelProblem, "PERSIST events_stream"},
 
 		{"group", nil, "stream.group", LevelOK, ""},

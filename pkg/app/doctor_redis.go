@@ -170,7 +170,7 @@ func judgeMemory(found *findings, s stream.ServerFacts) {
 // far as it lets itself be changed.
 func setRedis(s stream.ServerFacts, settings ...string) string {
 	var steps []string
-	for i := 0; i < len(settings); i += 2 {
+	for i := 0; i+1 < len(settings); i += 2 {
 		step := settings[i] + " to " + settings[i+1]
 		if s.SettingsTold {
 			step = "redis-cli CONFIG SET " + settings[i] + " " + settings[i+1]

@@ -77,7 +77,8 @@ func streamRemedy(f stream.Facts) string {
 	case "CLUSTERDOWN":
 		return "bring the cluster up: redis-cli --cluster check " + f.Address
 	case "NOPERM":
-		return fmt.Sprintf("let this user at both keys: redis-cli ACL SETUSER NAME '~%s' '~%s' +@all", f.Stream.Key, f.Stream.DeadLetterKey)
+		return fmt.Sprintf("let this user at the stream and the keys beside it: redis-cli ACL SETUSER NAME '~%s' '~%s*' +@all",
+			f.Stream.Key, strings.TrimSuffix(f.Stream.DeadLetterKey, "dlq"))
 	default:
 		return "see what the server's log says"
 	}
