@@ -131,11 +131,15 @@ func (d *Dev) drain(ctx context.Context) {
 
 func (d *Dev) greet() {
 	base := "http://" + reachable(d.serve.Addr())
+	admin := "none"
+	if addr := d.serve.AdminAddr(); addr != "" {
+		admin = "http://" + reachable(addr) + "/readyz and /metrics"
+	}
 	fmt.Fprintf(d.out, `EventPulse is running: everything in this process, nothing else needed.
 
   API       %s/api/v1/events
   database  %s (SQLite)
-  admin     http://%s/readyz and /metrics
+  admin     %s
 
 Post an event from another terminal:
 
@@ -145,7 +149,7 @@ Post an event from another terminal:
 
 Every event that is stored is printed below. Ctrl-C stops.
 
-`, base, d.path, reachable(d.serve.AdminAddr()), base, time.Now().UTC().Format(time.RFC3339))
+`, base, d.path, admin, base, time.Now().UTC().Format(time.RFC3339))
 }
 
 // reachable turns an address that is listened on into one to connect to.

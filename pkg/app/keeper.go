@@ -22,7 +22,19 @@ type groupKeeper struct {
 	stream groupStream
 	log    *slog.Logger
 	exists atomic.Bool
+	// refusal is the latest failure to publish, nil after a success.
+	refusal atomic.Pointer[refusal]
 }
+
+// refusal is an error and when it was.
+type refusal struct {
+	err error
+	at  time.Time
+}
+
+// refusalAge is how long a failure to publish keeps the process from being
+// ready. Who is not ready is not asked to publish, so it cannot be for ever.
+const refusalAge = 10 * time.Second
 
 // groupStream is what the keeper needs of the stream.
 type groupStream interface {
@@ -35,13 +47,23 @@ func (k *groupKeeper) Publish(ctx context.Context, events []event.Event) error {
 	if !k.exists.Load() {
 		return event.Unavailable("the event stream is not ready yet", nil)
 	}
-	return k.stream.Publish(ctx, events)
+	err := k.stream.Publish(ctx, events)
+	switch {
+	case err != nil:
+		k.refusal.Store(&refusal{err, time.Now()})
+	case k.refusal.Load() != nil:
+		k.refusal.Store(nil)
+	}
+	return err
 }
 
-// Check says whether events can be published.
+// Check says whether events can be published, by what became of the latest.
 func (k *groupKeeper) Check(context.Context) error {
 	if !k.exists.Load() {
 		return event.Unavailable("the consumer group does not exist yet", nil)
+	}
+	if r := k.refusal.Load(); r != nil && time.Since(r.at) < refusalAge {
+		return r.err
 	}
 	return nil
 }

@@ -45,9 +45,14 @@ func Default(role Role) Config {
 	}
 	// Where the process was started, as its user may write there.
 	c.Spool.Dir = "data/spool"
-	if role == Work {
+	switch role {
+	case Work:
 		// Beside a serve on the same machine.
 		c.Admin.Addr = ":9465"
+	case Dev:
+		// The terminal is for the events that are stored.
+		c.Log.Level = "warn"
+	default:
 	}
 	return c
 }

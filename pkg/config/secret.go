@@ -14,10 +14,11 @@ const covered = "*****"
 func mask(text string) string {
 	scheme, rest, ok := strings.Cut(text, "://")
 	if !ok {
-		if strings.ContainsAny(text, "@?") {
-			return covered
+		// A file's path is no secret, and has no place for one.
+		if text == "" || strings.HasPrefix(text, "sqlite:") && !strings.ContainsAny(text, "@?") {
+			return text
 		}
-		return text
+		return covered
 	}
 	// An unescaped "/", "?" or "#" in a password ends the authority early and
 	// leaves the "@" behind it.
@@ -31,8 +32,12 @@ func mask(text string) string {
 	}
 	if at := strings.LastIndex(authority, "@"); at >= 0 {
 		user, password, ok := strings.Cut(authority[:at], ":")
-		if ok && password != "" {
+		switch {
+		case ok && password != "":
 			authority = user + ":" + covered + authority[at:]
+		case strings.HasPrefix(scheme, "redis"):
+			// A password where the user belongs is a common slip.
+			authority = covered + authority[at:]
 		}
 	}
 	path, query, ok := strings.Cut(tail, "?")

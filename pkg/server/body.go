@@ -36,8 +36,9 @@ func newBodies(limit int64) (*bodies, error) {
 	return b, nil
 }
 
-// read returns r's body as text, decoded. The bytes it holds are on room:
-// what is announced before it is read, the rest as it arrives.
+// read returns r's body as text, decoded. The bytes it holds are on room: of
+// what is announced no more than arrives, or a few connections that announce
+// much and send nothing would keep everybody else out.
 func (b *bodies) read(r *http.Request, room *lease) (string, error) {
 	coding, err := codingOf(r.Header)
 	if err != nil {
@@ -48,20 +49,14 @@ func (b *bodies) read(r *http.Request, room *lease) (string, error) {
 		return "", nil
 	case r.ContentLength > b.limit:
 		return "", b.failed(errBodyTooLarge)
-	case r.ContentLength > 0 && !room.take(r.ContentLength):
-		return "", b.failed(errNoRoom)
 	case r.ContentLength > 0 && coding == identity:
-		text, err := exact(r.Body, r.ContentLength)
+		text, err := exact(r.Body, r.ContentLength, room)
 		return text, b.failed(err)
 	}
 
 	wire := b.scratch.Get().(*[]byte)
 	defer b.keep(wire)
-	source := io.Reader(r.Body)
-	if r.ContentLength < 0 {
-		source = metered{source, room}
-	}
-	if *wire, err = readUpTo(b.limit, source, (*wire)[:0]); err != nil {
+	if *wire, err = readUpTo(b.limit, metered{r.Body, room}, (*wire)[:0]); err != nil {
 		return "", b.failed(err)
 	}
 	if coding == identity {
@@ -80,12 +75,29 @@ func (b *bodies) read(r *http.Request, room *lease) (string, error) {
 	return string(*plain), nil
 }
 
+// firstPiece is how much of an announced body is made room for at once.
+const firstPiece = 64 << 10
+
 // exact reads n bytes, which the sender announced, and makes them a string
-// without copying them.
-func exact(r io.Reader, n int64) (string, error) {
-	buf := make([]byte, n)
-	if _, err := io.ReadFull(r, buf); err != nil {
-		return "", err
+// without copying them, unless there are so many that room is made by and by.
+func exact(r io.Reader, n int64, room *lease) (string, error) {
+	buf := make([]byte, min(n, firstPiece))
+	for read := int64(0); ; {
+		if !room.take(int64(len(buf)) - read) {
+			return "", errNoRoom
+		}
+		if _, err := io.ReadFull(r, buf[read:]); err != nil {
+			if err == io.EOF && read > 0 {
+				err = io.ErrUnexpectedEOF
+			}
+			return "", err
+		}
+		if read = int64(len(buf)); read == n {
+			break
+		}
+		larger := make([]byte, min(n, 4*read))
+		copy(larger, buf)
+		buf = larger
 	}
 	// Sound because nobody writes to buf any more: it was made here, ReadFull
 	// has returned, and a body does not keep the buffers it fills.

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/uptrace/bun/driver/pgdriver"
 
@@ -15,7 +16,13 @@ const (
 	stateBadCharacter = "22021"
 	stateReadOnly     = "25006"
 	stateLimit        = "54000"
+	stateInternal     = "XX000"
 )
+
+// tooLargeMessage begins PostgreSQL's message for a value that would take more
+// than its 1 GiB. It is of the class of internal errors, and yet about content.
+// Only where the server speaks another language does it go unrecognised.
+const tooLargeMessage = "invalid memory alloc request size"
 
 // refusals names the conditions under which PostgreSQL refuses content, for
 // people: its own messages quote what they refuse. They are not complete,
@@ -84,6 +91,9 @@ func (p *postgres) classify(operation string, err error) *event.Error {
 
 func classifyState(operation string, e pgdriver.Error, err error) *event.Error {
 	code := e.Field('C')
+	if code == stateInternal && strings.HasPrefix(e.Field('M'), tooLargeMessage) {
+		return refused(stateLimit, operation+": PostgreSQL refuses it: a value is too large for its memory (SQLSTATE "+code+")")
+	}
 	switch class(code) {
 	case "22", "23", "54":
 		detail := fmt.Sprintf("%s: PostgreSQL refuses it: %s (SQLSTATE %s)", operation, condition(refusals, code), code)
