@@ -53,6 +53,11 @@ fuzz: ## run every fuzz test for FUZZTIME (30s)
 		go test -run '^$$' -fuzz "^$${func#func }\$$" -fuzztime $(FUZZTIME) "./$$(dirname "$$file")"; \
 	done
 
+CHAOS ?=
+.PHONY: chaos
+chaos: setup ## do harm to everything under load and count what is stored (CHAOS='--run redis-* --duration 10s')
+	go run ./test/chaos $(CHAOS)
+
 .PHONY: generate
 generate: ## write the files that are made from the code
 	go test ./pkg/config -run 'Example|Reference' -count=1 -update
