@@ -50,11 +50,14 @@ func alertRules(t *testing.T) []rule {
 }
 
 func TestAlertsSayWhatIsWrongAndWhatToDo(t *testing.T) {
+	tried, err := os.ReadFile("../../configs/alerts_test.yaml")
+	require.NoError(t, err)
 	seen := map[string]bool{}
 	for _, r := range alertRules(t) {
 		require.Regexp(t, `^EventPulse[A-Za-z]+$`, r.Alert)
 		require.False(t, seen[r.Alert], r.Alert)
 		seen[r.Alert] = true
+		require.Contains(t, string(tried), `alertname="`+r.Alert+`"`)
 		require.Contains(t, []string{"critical", "warning", "info"}, r.Labels["severity"], r.Alert)
 		require.Len(t, r.Annotations, 3, r.Alert)
 		for _, name := range []string{"summary", "description", "action"} {
