@@ -50,8 +50,7 @@ func Use(ctx context.Context, path string) (*Binary, error) {
 		cmd.Env, cmd.Dir = []string{"PATH=" + os.Getenv("PATH"), "EVENTPULSE_DATABASE_URL=postgres://nobody@localhost/none"}, os.TempDir()
 		out, err := cmd.Output()
 		if err != nil {
-			var exit *exec.ExitError
-			if errors.As(err, &exit) {
+			if exit, ok := errors.AsType[*exec.ExitError](err); ok {
 				err = fmt.Errorf("%w: %s", err, exit.Stderr)
 			}
 			return nil, fmt.Errorf("ask the program for its settings: %w", err)

@@ -106,8 +106,7 @@ func (c *Child) keep(r *run) {
 // unasked says how a process ended that ended by itself, "" when it was
 // killed: that is what faults do.
 func unasked(err error) string {
-	var exit *exec.ExitError
-	if errors.As(err, &exit) {
+	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
 		if status, ok := exit.Sys().(syscall.WaitStatus); ok && status.Signal() == syscall.SIGKILL {
 			return ""
 		}

@@ -10,10 +10,12 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"maps"
 	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -117,8 +119,8 @@ func (s *Stage) onClose(f func() error) { s.cleanups = append(s.cleanups, f) }
 // Close ends everything, last things first.
 func (s *Stage) Close() error {
 	var errs []error
-	for i := len(s.cleanups) - 1; i >= 0; i-- {
-		errs = append(errs, s.cleanups[i]())
+	for _, v := range slices.Backward(s.cleanups) {
+		errs = append(errs, v())
 	}
 	s.cleanups = nil
 	return errors.Join(errs...)
@@ -154,7 +156,7 @@ func (s *Stage) makeDisks(context.Context) error {
 }
 
 func (s *Stage) startServers(context.Context) error {
-	make := func() (err error) {
+	create := func() (err error) {
 		if s.Redis, err = servers.NewRedis(filepath.Join(s.Config.Dir, "redis"), s.Config.RedisArgs...); err != nil {
 			return err
 		}
@@ -169,10 +171,10 @@ func (s *Stage) startServers(context.Context) error {
 		if err := s.makeClock(); err != nil {
 			return err
 		}
-		if err := s.Clock.first(make); err != nil {
+		if err := s.Clock.first(create); err != nil {
 			return err
 		}
-	} else if err := make(); err != nil {
+	} else if err := create(); err != nil {
 		return err
 	}
 	if !s.Config.RedisAbsent {
@@ -319,9 +321,7 @@ func (s *Stage) environment(name string, redis *wire.Proxy, own map[string]strin
 		"log.format": "json", "log.level": "info",
 	}
 	for _, more := range []map[string]string{s.Config.Settings, own} {
-		for key, value := range more {
-			settings[key] = value
-		}
+		maps.Copy(settings, more)
 	}
 	env := []string{
 		"PATH=" + os.Getenv("PATH"), "HOME=" + s.Config.Dir, "TZ=UTC", "GOTRACEBACK=all",

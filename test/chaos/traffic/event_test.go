@@ -2,7 +2,6 @@ package traffic
 
 import (
 	"encoding/json"
-	"errors"
 	"os"
 	"testing"
 
@@ -70,7 +69,7 @@ func TestBrokenEventsAreInvalid(t *testing.T) {
 func requireInvalid(t *testing.T, err error, how int, body string) {
 	t.Helper()
 	var e *event.Error
-	require.True(t, errors.As(err, &e), "breakage %d: %v: %s", how, err, body)
+	require.ErrorAs(t, err, &e, "breakage %d: %v: %s", how, err, body)
 	require.Equal(t, event.KindInvalid, e.Kind)
 }
 
