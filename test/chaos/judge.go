@@ -61,6 +61,9 @@ func (r *Run) check(ctx context.Context, result *Result) {
 		}
 	}
 	r.measure(result)
+	if fsync := result.Seen.Fsync; fsync > slowDisk {
+		r.note("a small fsync took up to %v: the machine was busy, and what follows may be its doing", fsync.Round(time.Millisecond))
+	}
 	if seen := result.Seen; seen.Spooled > 0 {
 		r.note("the spool held up to %d events and was empty %v after the healing", seen.Spooled, seen.Drained.Round(10*time.Millisecond))
 	}
@@ -71,6 +74,9 @@ func (r *Run) check(ctx context.Context, result *Result) {
 		r.fail("%d answers against the contract:\n    %s", faults.Count, strings.Join(faults.First, "\n    "))
 	}
 }
+
+// slowDisk is what is worth a word: the spool gives a write half a second.
+const slowDisk = 100 * time.Millisecond
 
 // measure sums up the load.
 func (r *Run) measure(result *Result) {

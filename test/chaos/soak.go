@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"strings"
 	"time"
@@ -72,7 +73,8 @@ func soak(ctx context.Context, r *Run) error {
 			line += fmt.Sprintf(" | %.0f", v)
 		}
 		table = append(table, line)
-		pause(ctx, interval)
+		// Uneven, or it would keep step with what work does every second.
+		pause(ctx, interval*3/4+rand.N(interval/2))
 	}
 	r.note("soak:\n%s", strings.Join(table, "\n"))
 	for i, g := range all {

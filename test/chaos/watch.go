@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -23,6 +24,9 @@ type Seen struct {
 	// seen to hold one: on the load's clock, then since the healing.
 	Spooled int64
 	Drained time.Duration
+	// Fsync is the longest that the disk took for next to nothing: what the
+	// machine was like, whatever EventPulse did.
+	Fsync time.Duration
 }
 
 // watch looks at serve and work until the returned function is called, which
@@ -31,15 +35,18 @@ func (r *Run) watch(ctx context.Context) func() Seen {
 	ctx, stop := context.WithCancel(ctx)
 	var wg sync.WaitGroup
 	var seen Seen
+	var fsync time.Duration
 	wg.Go(func() {
 		for ctx.Err() == nil {
 			r.look(ctx, &seen)
 			pause(ctx, 250*time.Millisecond)
 		}
 	})
+	wg.Go(func() { fsync = slowestFsync(ctx, r.Stage.Config.Dir) })
 	return func() Seen {
 		stop()
 		wg.Wait()
+		seen.Fsync = fsync
 		return seen
 	}
 }
@@ -62,6 +69,24 @@ func (r *Run) look(ctx context.Context, seen *Seen) {
 	for _, w := range r.Stage.Workers {
 		seen.WorkBytes = max(seen.WorkBytes, memory(w.PID()))
 	}
+}
+
+// slowestFsync writes a little to a file in dir now and then.
+func slowestFsync(ctx context.Context, dir string) (slowest time.Duration) {
+	f, err := os.Create(filepath.Join(dir, "fsync"))
+	if err != nil {
+		return 0
+	}
+	defer func() { _ = f.Close() }()
+	for ctx.Err() == nil {
+		begin := time.Now()
+		if _, err := f.WriteAt([]byte(begin.String()), 0); err != nil || f.Sync() != nil {
+			return slowest
+		}
+		slowest = max(slowest, time.Since(begin))
+		pause(ctx, 100*time.Millisecond)
+	}
+	return slowest
 }
 
 // memory returns what a process has resident, 0 when it is gone.
