@@ -8,6 +8,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
+	"github.com/eventpulse/eventpulse/pkg/app"
 	"github.com/eventpulse/eventpulse/pkg/config"
 )
 
@@ -117,4 +118,39 @@ func TestTheStreamIsTrimmedBehindTheGroup(t *testing.T) {
 	}
 	eventually(t, "all dealt with and the stream short", func() bool { return p.unread() == 0 && p.pending() == 0 && p.streamLength() < 200 })
 	require.Equal(t, len(generated()), p.count())
+}
+
+func TestADeadLetterIsMendedReplayedAndStored(t *testing.T) {
+	p := newPipeline(t)
+	p.serve().ready(t)
+	p.work().ready(t)
+	fields := poison()["refused 22P02: broken JSON"]
+	cmd := p.client.B().Xadd().Key("events_stream").Id("*").FieldValue()
+	for i := 0; i < len(fields); i += 2 {
+		cmd = cmd.FieldValue(fields[i], fields[i+1])
+	}
+	require.NoError(t, p.client.Do(t.Context(), cmd.Build()).Error())
+
+	letters := func() (ids []string) {
+		entries, err := p.client.Do(t.Context(), p.client.B().Xrange().Key("{events_stream}:dlq").Start("-").End("+").Build()).AsXRange()
+		require.NoError(t, err)
+		for _, e := range entries {
+			ids = append(ids, e.ID)
+		}
+		return ids
+	}
+	eventually(t, "it is buried", func() bool { return len(letters()) == 1 })
+
+	dlq, err := app.OpenDeadLetters(p.config(config.DeadLetters), (&logBuffer{}).logger())
+	require.NoError(t, err)
+	defer dlq.Close()
+	change, err := app.ParseChange(`payload={"mended":true}`)
+	require.NoError(t, err)
+	_, err = dlq.Mend(t.Context(), letters()[0], []app.Change{change}, false)
+	require.NoError(t, err)
+	eventually(t, "it is stored", func() bool { return p.count() == 1 && p.pending() == 0 })
+	p.requireStored(sample{
+		ID: fields[1], Type: "t", Source: "s", Timestamp: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), Payload: []byte(`{"mended":true}`),
+	})
+	require.Empty(t, letters())
 }
