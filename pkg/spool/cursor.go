@@ -56,29 +56,42 @@ func openCursor(fs files, dir string) (*cursor, uint64, error) {
 	if c.generation > 0 {
 		return c, seq, nil
 	}
-	if b != [len(b)]byte{} {
+	if n == len(b) {
 		f.Close()
 		return nil, 0, errNoCursor
 	}
-	// Room for both positions now, so that none is needed on a full disk.
-	if n < len(b) {
-		if _, err := f.WriteAt(b[:], 0); err != nil && !noSpace(err) {
-			f.Close()
-			return nil, 0, fmt.Errorf("write %s: %w", cursorName, err)
-		}
+	// It is new, or was when its making was cut off. Both positions are set
+	// now: so that the first one set later does not destroy the only one, nor
+	// needs room on a full disk.
+	copy(b[:], position(2, 0))
+	copy(b[cursorStride:], position(1, 0))
+	if _, err = f.WriteAt(b[:], 0); err == nil {
+		err = f.Sync()
+	}
+	switch {
+	case err == nil:
+		c.generation = 2
+	case !noSpace(err):
+		f.Close()
+		return nil, 0, fmt.Errorf("make %s: %w", cursorName, err)
 	}
 	return c, 0, nil
 }
 
-// set makes seq the position, durably.
-func (c *cursor) set(seq uint64) error {
-	var slot [cursorSize]byte
-	copy(slot[:], cursorMagic)
-	binary.LittleEndian.PutUint64(slot[8:], c.generation+1)
+// position returns what stands in the file for seq.
+func position(generation, seq uint64) []byte {
+	slot := make([]byte, cursorSize)
+	copy(slot, cursorMagic)
+	binary.LittleEndian.PutUint64(slot[8:], generation)
 	binary.LittleEndian.PutUint64(slot[16:], seq)
 	binary.LittleEndian.PutUint32(slot[4:], crc32.Checksum(slot[8:], castagnoli))
+	return slot
+}
+
+// set makes seq the position, durably.
+func (c *cursor) set(seq uint64) error {
 	at := int64((c.generation + 1) % 2 * cursorStride)
-	if _, err := c.f.WriteAt(slot[:], at); err != nil {
+	if _, err := c.f.WriteAt(position(c.generation+1, seq), at); err != nil {
 		return fmt.Errorf("write %s: %w", cursorName, err)
 	}
 	if err := c.f.Sync(); err != nil {

@@ -230,7 +230,7 @@ func (r *rig) drained(tb testing.TB) {
 }
 
 // memoryDir returns a directory on a disk that never hangs, where there is one.
-func memoryDir(t *testing.T) string {
+func memoryDir(t testing.TB) string {
 	t.Helper()
 	dir, err := os.MkdirTemp("/dev/shm", "spool")
 	if err != nil {

