@@ -159,6 +159,7 @@ func TestSpoolIsDamagedAtOneEvent(t *testing.T) {
 	for n := range uint32(100) {
 		text.WriteString(maker.Make(n).Body)
 	}
+	text.Write(make([]byte, 1<<20)) // room that is not used yet
 	require.NoError(t, os.WriteFile(path, []byte(text.String()), 0o600))
 	number, places, err := damageSpool(dir)
 	require.NoError(t, err)

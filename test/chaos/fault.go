@@ -59,7 +59,8 @@ const (
 const (
 	nearlyAll = 0.99 // serve is up
 	most      = 0.5  // serve dies again and again
-	some      = 0.1  // serve is away, or full, for most of the time
+	some      = 0.1  // serve is away for most of the time
+	few       = 0.05 // serve is full for most of the time
 	none      = 0
 )
 

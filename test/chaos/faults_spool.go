@@ -8,6 +8,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strconv"
 	"time"
 
@@ -48,9 +50,9 @@ func spoolFaults() []Fault {
 		{
 			Name: "spool-disk-full", What: "Redis away; the 24 MB disk under the spool fills, and later has space again",
 			Stage:  func(c *stage.Config) { c.SpoolDisk = 24 << 20 },
-			Load:   padded(2000),
+			Load:   padded(paddingThatFills),
 			Harm:   fillSpoolDisk,
-			Expect: Expect{Share: some, Busy: true},
+			Expect: Expect{Share: few, Busy: true},
 		},
 		{
 			Name: "spool-fsync-fails", What: "Redis away; fsync of the spool fails: nothing more is acknowledged until serve is started anew",
@@ -106,17 +108,22 @@ func drainAndDie(ctx context.Context, r *Run) error {
 	return redisBack(r.Stage)
 }
 
+// paddingThatFills makes events large enough to fill the disk quickly.
+const paddingThatFills = 16_000
+
 // fillSpoolDisk leaves room for little, waits until that is used up and gives
 // the room back for the last third.
 func fillSpoolDisk(ctx context.Context, r *Run) error {
 	deadline, _ := ctx.Deadline()
-	full, cancel := context.WithTimeout(ctx, time.Until(deadline)*2/3)
+	toFill := time.Until(deadline) * 2 / 3
+	full, cancel := context.WithTimeout(ctx, toFill)
 	defer cancel()
 	if err := redisAway(r.Stage); err != nil {
 		return err
 	}
-	// What the load fills by itself in the time there is.
-	if err := r.Stage.SpoolDisk.Fill(int64(r.Options.Rate * 2500 * time.Until(deadline).Seconds() / 4)); err != nil {
+	// A third of what is to come, and half of the disk at most.
+	leave := min(r.Options.Rate*paddingThatFills*toFill.Seconds()/3, 12<<20)
+	if err := r.Stage.SpoolDisk.Fill(int64(leave)); err != nil {
 		return err
 	}
 	<-full.Done()
@@ -176,15 +183,12 @@ func flipBit(ctx context.Context, r *Run) error {
 	pause(ctx, time.Until(deadline)/2)
 	r.Stage.Serve.Remove()
 	number, places, err := damageSpool(r.Stage.SpoolDir)
-	if err != nil {
-		return err
+	if err = errors.Join(err, r.Stage.Serve.Start()); err != nil {
+		return errors.Join(err, redisBack(r.Stage))
 	}
 	// A record may hold all events of a request.
 	r.damage(traffic.DefaultConfig().MaxBatch)
 	r.note("event %d was damaged at %d places", number, places)
-	if err := r.Stage.Serve.Start(); err != nil {
-		return err
-	}
 	<-ctx.Done()
 	return redisBack(r.Stage)
 }
@@ -225,24 +229,16 @@ func damageSpool(dir string) (number uint32, places int, err error) {
 	return number, places, err
 }
 
-// findMarker finds the source of an event in what may be anything.
+// findMarker finds the beginning of the source of an event in what may be
+// anything: the middle one of all there are.
 func findMarker(b []byte) ([]byte, uint32) {
-	for at := len(b) / 2; at < len(b); {
-		next := bytes.Index(b[at:], []byte("c:"))
-		if next < 0 {
-			break
-		}
-		start := at + next
-		end := start + 2
-		for end < len(b) && b[end] >= '0' && b[end] <= '9' {
-			end++
-		}
-		if n, err := strconv.ParseUint(string(b[start+2:end]), 10, 32); err == nil && end+1 < len(b) && b[end] == ':' {
-			return b[start : end+1 : end+1], uint32(n)
-		}
-		at = end
+	found := regexp.MustCompile(`c:([0-9]{1,9}):`).FindAllSubmatch(b, -1)
+	if len(found) == 0 {
+		return nil, 0
 	}
-	return nil, 0
+	marker := found[len(found)/2]
+	n, _ := strconv.ParseUint(string(marker[1]), 10, 32)
+	return slices.Clone(marker[0]), uint32(n)
 }
 
 // secondServe expects a serve on a spool that is in use to give up, or at
