@@ -17,9 +17,9 @@
 //	00000000000000000001.seg  records, named after the first one's number
 //	corrupt/                  what could not be read, kept for a person to see
 //
-// A segment is nothing but records, one after another. It is appended to by
-// the process that created it and by no other, and removed once all of it is
-// published. All numbers are little-endian:
+// A segment is nothing but records, one after another, and zeros where room is
+// reserved for more. It is appended to by the process that created it and by no
+// other, and removed once all of it is published. All numbers are little-endian:
 //
 //	offset size
 //	     0    4  FF 45 50 FE; the outer two occur in no UTF-8 text, so that a

@@ -33,7 +33,7 @@ func child(part string) {
 	s := newStream(refuses)
 	var next Publisher = s
 	if part == "drain" {
-		next = teller{}
+		next, cfg.DrainBatch = teller{}, 20
 	}
 	spool, err := open(cfg, next, slog.New(slog.DiscardHandler), nil, disk{}, 64<<10)
 	if err != nil {
@@ -60,10 +60,11 @@ func child(part string) {
 	}
 }
 
-// teller is a stream that takes everything and says so.
+// teller is a stream that takes everything, a batch a millisecond, and says so.
 type teller struct{}
 
 func (teller) Publish(_ context.Context, events []event.Event) error {
+	time.Sleep(time.Millisecond)
 	tell(events)
 	return nil
 }
@@ -184,7 +185,7 @@ func TestKilledWhileDraining(t *testing.T) {
 		}
 	}
 	require.Len(t, seen, len(sent))
-	require.LessOrEqual(t, twice, 5*cfg.DrainBatch)
+	require.LessOrEqual(t, twice, 5*20)
 	t.Logf("%d events drained in six lives, %d of them twice", len(sent), twice)
 	require.NotContains(t, r.logs.String(), "ERROR")
 }

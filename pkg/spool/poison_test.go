@@ -130,12 +130,16 @@ func TestNoSpaceIsNoFailure(t *testing.T) {
 			events := makeEvents(1) // shorter than what was cut back
 			r.publish(t, events)
 			sent = append(sent, events...)
+			dir := t.TempDir()
+			require.NoError(t, os.CopyFS(dir, os.DirFS(cfg.Dir))) // as if killed now
 			r.stop()
-			r = start(t, cfg, newStream(takes))
-			r.run(t)
-			r.drained(t)
-			require.Equal(t, ids(sent), r.stream.taken())
-			require.Zero(t, r.corrupt(t))
+			for _, dir := range []string{cfg.Dir, dir} {
+				r = start(t, quick(dir), newStream(takes))
+				r.run(t)
+				r.drained(t)
+				require.Equal(t, ids(sent), r.stream.taken())
+				require.Zero(t, r.corrupt(t))
+			}
 		})
 	}
 }

@@ -64,8 +64,9 @@ type Spool struct {
 // Open returns a spool in cfg.Dir around next. It makes the directory and
 // locks it: when another process uses it, Open fails at once and says so.
 // Whatever it finds in its files is no error: records that cannot be read are
-// logged, counted, set aside and passed over. Metrics go to reg, which may be
-// nil. The spool must be closed, and Run must run.
+// logged, counted, set aside and passed over. Nor is a disk that is full or
+// fails, as long as the directory can be listed: see Check. Metrics go to reg,
+// which may be nil. The spool must be closed, and Run must run.
 func Open(cfg Config, next Publisher, log *slog.Logger, reg prometheus.Registerer) (*Spool, error) {
 	return open(cfg, next, log, reg, disk{}, segmentBytes)
 }
