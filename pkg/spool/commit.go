@@ -115,20 +115,25 @@ func (j *journal) commit(group []*request, now time.Time) {
 		answer(group, refused)
 		return
 	}
-	admitted, count := group[:0:0], 0
+	var admitted, turnedAway []*request
+	count := 0
 	j.group = j.group[:0]
 	for _, r := range group {
 		if int64(len(j.group)+len(r.records)) > room {
 			refused = full("%d bytes are left of it", room-int64(len(j.group)))
-			r.done <- refused
+			turnedAway = append(turnedAway, r)
 			continue
 		}
 		j.group = append(j.group, r.records...)
 		count += r.count
 		admitted = append(admitted, r)
 	}
-	if len(admitted) == 0 {
+	if refused != nil {
+		// Before they know, so that whoever looks then sees why.
 		j.setFull(refused)
+		answer(turnedAway, refused)
+	}
+	if len(admitted) == 0 {
 		return
 	}
 	fault.Point(fault.SpoolBefore)
