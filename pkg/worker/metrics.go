@@ -9,7 +9,7 @@ import (
 
 type metrics struct {
 	persisted, duplicates, deleted, acked, recovered, claimed prometheus.Counter
-	retries, readErrors, settleErrors, trimmed, consumersGone prometheus.Counter
+	retries, readErrors, settleErrors, consumersGone          prometheus.Counter
 	deadLettered                                              *prometheus.CounterVec
 	batchSize, batchSeconds, delaySeconds                     prometheus.Histogram
 }
@@ -32,7 +32,6 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		readErrors:    counter("read_errors", "Reads of the stream that failed."),
 		settleErrors:  counter("settle_errors", "Acknowledgements and burials that failed."),
 		claimed:       counter("deliveries_claimed", "Deliveries taken over from consumers that left them."),
-		trimmed:       counter("entries_trimmed", "Entries removed from the stream behind the slowest group."),
 		consumersGone: counter("consumers_removed", "Consumers removed that were gone and held nothing."),
 		batchSize: f.NewHistogram(prometheus.HistogramOpts{
 			Name: "eventpulse_worker_batch_events", Help: "Events in a committed batch.",

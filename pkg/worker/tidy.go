@@ -63,8 +63,7 @@ func (w *Worker) tidy(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-trim:
-			n, err := w.stream.Trim(ctx)
-			w.metrics.trimmed.Add(float64(n))
+			_, err := w.stream.Trim(ctx)
 			if err != nil && ctx.Err() == nil {
 				w.log.Debug("trimming the stream failed", "error", err)
 			}
