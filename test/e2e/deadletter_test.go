@@ -1,156 +1,301 @@
 package e2e
 
 import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"os"
+	"os/exec"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/redis/rueidis"
 	"github.com/stretchr/testify/require"
 
-	"github.com/eventpulse/eventpulse/pkg/app"
-	"github.com/eventpulse/eventpulse/pkg/config"
+	"github.com/eventpulse/eventpulse/cmd"
 )
 
-// poison are entries that somebody put straight on the stream, none of which
-// can be stored, by the reason with which they must be buried.
-func poison() map[string][]string {
-	entry := func(change ...string) []string {
-		fields := []string{
-			"event_id", uuid.NewString(), "event_type", "t", "source", "s",
-			"timestamp", "2026-01-02T03:04:05Z", "payload", "{}", "metadata", "{}",
-		}
-		for i := 0; i+1 < len(change); i += 2 {
-			for j := 0; j < len(fields); j += 2 {
-				if fields[j] == change[i] {
-					fields[j+1] = change[i+1]
-				}
-			}
-		}
-		return fields
+// commandVariable makes the test binary the program: see [eventpulse].
+const commandVariable = "E2E_IS_THE_PROGRAM"
+
+// eventpulse runs a command of the program in a process of its own, as an
+// operator does, and returns what it printed. It must succeed.
+func (p *pipeline) eventpulse(args ...string) string {
+	p.t.Helper()
+	self, err := os.Executable()
+	require.NoError(p.t, err)
+	ctx, cancel := context.WithTimeout(p.t.Context(), time.Minute)
+	defer cancel()
+	var out, errs bytes.Buffer
+	c := exec.CommandContext(ctx, self, args...)
+	c.Env = []string{
+		commandVariable + "=1", "PATH=" + os.Getenv("PATH"), "REDIS_URL=" + p.redis.URL(),
+		"GORACE=atexit_sleep_ms=0", // or each command takes a second longer under the race detector
 	}
-	return map[string][]string{
-		"unreadable: no fields of ours":  {"hello", "world"},
-		"unreadable: no UUID":            entry("event_id", "42"),
-		"unreadable: no time":            entry("timestamp", "yesterday"),
-		"unreadable: a type too long":    entry("event_type", strings.Repeat("x", 256)),
-		"unreadable: payload no object":  entry("payload", "[]"),
-		"refused 22P02: broken JSON":     entry("payload", `{"a":`),
-		"refused 22P05: U+0000":          entry("payload", `{"a":"\u0000"}`),
-		"refused 22003: number too wide": entry("metadata", `{"a":1e140000}`),
+	c.Stdout, c.Stderr = &out, &errs
+	require.NoError(p.t, c.Run(), "%v: %s", args, errs.String())
+	require.Empty(p.t, errs.String(), args)
+	return out.String()
+}
+
+// runIfTheProgram is the program when this process is to be it.
+func runIfTheProgram() {
+	if os.Getenv(commandVariable) != "" {
+		os.Exit(cmd.Execute())
 	}
 }
 
-func TestPoisonIsBuriedAloneAndTheRestIsStored(t *testing.T) {
-	p := newPipeline(t)
-	serve := p.serve().ready(t)
-	bad := poison()
-	want := map[string]int{}
-	good := generated()
-	for _, line := range good[:150] {
-		require.Equal(t, 202, serve.post(t, single, line).status)
+// The size of the test below. There are more kinds of poison than seven, each
+// so many times on the stream.
+const (
+	goodOnes  = 10_000 // through the API, and as many straight on the stream
+	inABatch  = 100
+	ofEach    = 3
+	amidBatch = inABatch / 2
+)
+
+// feast is what the test below has sent, and what must come of it.
+type feast struct {
+	*pipeline
+	stored map[uuid.UUID]int     // by id, what goodEntry was given
+	buried map[string]deadLetter // by the entry on the stream
+}
+
+type deadLetter struct {
+	kind   poison
+	fields map[string]string
+}
+
+func TestPoisonIsRefusedOrBuriedAloneAndTheRestIsStored(t *testing.T) {
+	f := feast{pipeline: newPipeline(t), stored: map[uuid.UUID]int{}, buried: map[string]deadLetter{}}
+	serve := f.serve().ready(t)
+	f.work().ready(t)
+
+	f.throughTheAPI(serve)
+	eventually(t, "every good one of the API's stored", f.settled)
+	f.requireStoredAre()
+	require.Empty(t, f.letters(), "nothing that the API took is a dead letter")
+
+	f.straightIntoTheStream()
+	f.work().ready(t)
+	eventually(t, "every good one of the stream's stored and the others buried", f.settled)
+	f.requireStoredAre()
+	f.requireBuriedAre()
+
+	f.operate()
+	eventually(t, "what was mended is stored", f.settled)
+	f.requireStoredAre()
+	require.Empty(t, f.letters())
+}
+
+// throughTheAPI posts the good ones in batches, and between them every kind of
+// poison by itself and in a batch of otherwise good ones, which are refused.
+func (f *feast) throughTheAPI(serve *running) {
+	kinds := poisons()
+	for n := 0; n < goodOnes; n += inABatch {
+		lines := make([]string, inABatch)
+		for i := range lines {
+			id := uuid.New()
+			f.stored[id] = n + i
+			lines[i] = toJSON(goodEntry(id, n+i))
+		}
+		a := serve.post(f.t, batch, "["+strings.Join(lines, ",")+"]")
+		require.Equal(f.t, 202, a.status, a.body)
+
+		kind := kinds[n/inABatch%len(kinds)]
+		f.requireRefused(serve.post(f.t, single, kind.post(uuid.New())), kind, "")
+		for i := range lines {
+			lines[i] = toJSON(goodEntry(uuid.New(), -1))
+		}
+		lines[amidBatch] = kind.post(uuid.New())
+		f.requireRefused(serve.post(f.t, batch, "["+strings.Join(lines, ",")+"]"), kind, fmt.Sprintf("/%d", amidBatch))
 	}
-	for why, fields := range bad {
-		reason, _, _ := strings.Cut(why, ":")
-		want[reason]++
-		cmd := p.client.B().Xadd().Key("events_stream").Id("*").FieldValue()
+}
+
+func (f *feast) requireRefused(a answer, kind poison, where string) {
+	f.t.Helper()
+	require.Equal(f.t, kind.status, a.status, "%s: %s", kind.name, a.body)
+	errs := a.problem(f.t).Errors
+	require.NotEmpty(f.t, errs, "%s: %s", kind.name, a.body)
+	require.NotEmpty(f.t, errs[0].Detail)
+	var pointers []string
+	for _, e := range errs {
+		require.True(f.t, strings.HasPrefix(e.Pointer, where+"/"), "%s: %s", kind.name, a.body)
+		pointers = append(pointers, e.Pointer)
+	}
+	if kind.pointer != "*" {
+		require.Contains(f.t, pointers, where+kind.pointer, kind.name)
+	}
+}
+
+// straightIntoTheStream puts good entries on the stream, and evenly between
+// them each kind of poison some times over.
+func (f *feast) straightIntoTheStream() {
+	kinds := poisons()
+	between := goodOnes / (ofEach * len(kinds))
+	var cmds rueidis.Commands
+	var laid []deadLetter // for each command; of no kind where it is good
+	add := func(fields []string, kind poison) {
+		letter := deadLetter{kind: kind, fields: map[string]string{}}
+		cmd := f.client.B().Xadd().Key("events_stream").Id("*").FieldValue()
 		for i := 0; i < len(fields); i += 2 {
 			cmd = cmd.FieldValue(fields[i], fields[i+1])
+			letter.fields[fields[i]] = fields[i+1]
 		}
-		require.NoError(t, p.client.Do(t.Context(), cmd.Build()).Error())
+		cmds, laid = append(cmds, cmd.Build()), append(laid, letter)
 	}
-	for _, line := range good[150:] {
-		require.Equal(t, 202, serve.post(t, single, line).status)
-	}
-
-	p.work().ready(t)
-	eventually(t, "every good one stored and nothing pending", func() bool {
-		return p.count() == len(good) && p.unread() == 0 && p.pending() == 0
-	})
-	entries, err := p.client.Do(t.Context(), p.client.B().Xrange().Key("{events_stream}:dlq").Start("-").End("+").Build()).AsXRange()
-	require.NoError(t, err)
-	got := map[string]int{}
-	for _, e := range entries {
-		require.NotEmpty(t, e.FieldValues["dlq_message"])
-		require.NotEmpty(t, e.FieldValues["dlq_first_seen"])
-		got[strings.TrimSpace(e.FieldValues["dlq_reason"]+" "+e.FieldValues["dlq_code"])]++
-	}
-	require.Equal(t, want, got)
-}
-
-func TestAPeerTakesOverFromAWorkerThatIsGone(t *testing.T) {
-	p := newPipeline(t)
-	serve := p.serve().ready(t)
-	sent := generated()[:50]
-	for _, line := range sent {
-		require.Equal(t, 202, serve.post(t, single, line).status)
-	}
-	_, err := p.client.Do(t.Context(), p.client.B().Xreadgroup().Group("event_persister", "gone").Count(30).Streams().Key("events_stream").Id(">").Build()).ToAny()
-	require.NoError(t, err)
-	p.work(func(c *config.Config) {
-		c.Worker.ClaimAfter, c.Worker.ConsumerExpiry = time.Second, 2*time.Second
-	})
-	eventually(t, "all stored", func() bool { return p.count() == len(sent) && p.pending() == 0 })
-	eventually(t, "the dead consumer is removed", func() bool {
-		consumers, err := p.client.Do(t.Context(), p.client.B().XinfoConsumers().Key("events_stream").Group("event_persister").Build()).ToArray()
-		return err == nil && len(consumers) == 1
-	})
-}
-
-func TestTheGroupComesBackAfterRedisForgotIt(t *testing.T) {
-	p := newPipeline(t)
-	serve, _ := p.serve().ready(t), p.work().ready(t)
-	sent := generated()
-	require.Equal(t, 202, serve.post(t, single, sent[0]).status)
-	eventually(t, "stored", func() bool { return p.count() == 1 && p.pending() == 0 })
-	require.NoError(t, p.client.Do(t.Context(), p.client.B().Flushall().Build()).Error())
-	for _, line := range sent[1:] {
-		require.Equal(t, 202, serve.post(t, single, line).status)
-	}
-	eventually(t, "all stored without a restart", func() bool { return p.count() == len(sent) })
-}
-
-func TestTheStreamIsTrimmedBehindTheGroup(t *testing.T) {
-	p := newPipeline(t)
-	serve, _ := p.serve().ready(t), p.work(func(c *config.Config) { c.Worker.TrimInterval = 50 * time.Millisecond }).ready(t)
-	for range 5 {
-		require.Equal(t, 202, serve.post(t, batch, "["+strings.Join(generated(), ",")+"]").status)
-	}
-	eventually(t, "all dealt with and the stream short", func() bool { return p.unread() == 0 && p.pending() == 0 && p.streamLength() < 200 })
-	require.Equal(t, len(generated()), p.count())
-}
-
-func TestADeadLetterIsMendedReplayedAndStored(t *testing.T) {
-	p := newPipeline(t)
-	p.serve().ready(t)
-	p.work().ready(t)
-	fields := poison()["refused 22P02: broken JSON"]
-	cmd := p.client.B().Xadd().Key("events_stream").Id("*").FieldValue()
-	for i := 0; i < len(fields); i += 2 {
-		cmd = cmd.FieldValue(fields[i], fields[i+1])
-	}
-	require.NoError(t, p.client.Do(t.Context(), cmd.Build()).Error())
-
-	letters := func() (ids []string) {
-		entries, err := p.client.Do(t.Context(), p.client.B().Xrange().Key("{events_stream}:dlq").Start("-").End("+").Build()).AsXRange()
-		require.NoError(t, err)
-		for _, e := range entries {
-			ids = append(ids, e.ID)
+	flush := func() {
+		for i, reply := range f.client.DoMulti(f.t.Context(), cmds...) {
+			entry, err := reply.ToString()
+			require.NoError(f.t, err)
+			if laid[i].kind.reason != "" {
+				f.buried[entry] = laid[i]
+			}
 		}
-		return ids
+		cmds, laid = nil, nil
 	}
-	eventually(t, "it is buried", func() bool { return len(letters()) == 1 })
+	left := ofEach * len(kinds)
+	for n := range goodOnes {
+		id := uuid.New()
+		f.stored[id] = goodOnes + n
+		add(goodEntry(id, goodOnes+n), poison{})
+		if n%between == between/2 && left > 0 {
+			left--
+			kind := kinds[left%len(kinds)]
+			add(kind.entry(uuid.New()), kind)
+		}
+		if len(cmds) >= 1000 {
+			flush()
+		}
+	}
+	flush()
+	require.Len(f.t, f.buried, ofEach*len(kinds))
+}
 
-	dlq, err := app.OpenDeadLetters(p.config(config.DeadLetters), (&logBuffer{}).logger())
-	require.NoError(t, err)
-	defer dlq.Close()
-	change, err := app.ParseChange(`payload={"mended":true}`)
-	require.NoError(t, err)
-	_, err = dlq.Mend(t.Context(), letters()[0], []app.Change{change}, false)
-	require.NoError(t, err)
-	eventually(t, "it is stored", func() bool { return p.count() == 1 && p.pending() == 0 })
-	p.requireStored(sample{
-		ID: fields[1], Type: "t", Source: "s", Timestamp: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), Payload: []byte(`{"mended":true}`),
-	})
-	require.Empty(t, letters())
+// settled reports whether all good ones are stored and nothing is on its way.
+func (f *feast) settled() bool {
+	return f.count() >= len(f.stored) && f.unread() == 0 && f.pending() == 0
+}
+
+// requireStoredAre compares the table with what was sent.
+func (f *feast) requireStoredAre() {
+	f.t.Helper()
+	rows, err := f.db.QueryContext(f.t.Context(), "SELECT event_id::text, (payload->>'n')::int FROM events")
+	require.NoError(f.t, err)
+	defer func() { _ = rows.Close() }()
+	got := make(map[uuid.UUID]int, len(f.stored))
+	for rows.Next() {
+		var id string
+		var n int
+		require.NoError(f.t, rows.Scan(&id, &n))
+		got[uuid.MustParse(id)] = n
+	}
+	require.NoError(f.t, rows.Err())
+	require.Len(f.t, got, len(f.stored))
+	require.True(f.t, maps.Equal(f.stored, got), "the table holds what was not sent, or not what was")
+}
+
+// letters returns the dead letters as they are in Redis.
+func (f *feast) letters() []rueidis.XRangeEntry {
+	f.t.Helper()
+	entries, err := f.client.Do(f.t.Context(), f.client.B().Xrange().Key("{events_stream}:dlq").Start("-").End("+").Build()).AsXRange()
+	require.NoError(f.t, err)
+	return entries
+}
+
+// requireBuriedAre compares the dead letters with the poison: every one of
+// them whole, once, and with the right reason.
+func (f *feast) requireBuriedAre() {
+	f.t.Helper()
+	letters := f.letters()
+	require.Len(f.t, letters, len(f.buried))
+	for _, letter := range letters {
+		got := letter.FieldValues
+		want, ok := f.buried[got["dlq_entry_id"]]
+		require.True(f.t, ok, "%s was buried, or was twice", got["dlq_entry_id"])
+		delete(f.buried, got["dlq_entry_id"])
+		require.Equal(f.t, want.kind.reason, got["dlq_reason"], want.kind.name)
+		require.Equal(f.t, want.kind.code, got["dlq_code"], want.kind.name)
+		for _, name := range []string{"dlq_message", "dlq_first_seen", "dlq_buried_at", "dlq_deliveries"} {
+			require.NotEmpty(f.t, got[name], "%s of %s", name, want.kind.name)
+		}
+		maps.DeleteFunc(got, func(name, _ string) bool { return strings.HasPrefix(name, "dlq_") })
+		require.True(f.t, maps.Equal(want.fields, got), want.kind.name)
+	}
+}
+
+// operate deals with the dead letters as an operator does.
+func (f *feast) operate() {
+	t := f.t
+	kinds := poisons()
+	with := func(of func(poison) bool) (n int) {
+		for _, k := range kinds {
+			if of(k) {
+				n += ofEach
+			}
+		}
+		return n
+	}
+	unreadable := with(func(k poison) bool { return k.reason == "unreadable" })
+	refused := len(kinds)*ofEach - unreadable
+
+	// They are found by any of what is known of them.
+	require.Len(t, f.list(), len(kinds)*ofEach)
+	require.Len(t, f.list("--reason", "unreadable"), unreadable)
+	require.Len(t, f.list("--reason", "refused", "--type", "t", "--source", "s", "--newer-than", "1d"), refused)
+	require.Len(t, f.list("--limit", "5"), 5)
+	require.Empty(t, f.list("--older-than", "1h"))
+	for _, code := range []string{"22P02", "22P05", "22003", "54001"} {
+		require.Len(t, f.list("--reason", code), with(func(k poison) bool { return k.code == code }), code)
+	}
+
+	// One is looked at, mended and put back, one of each reason.
+	mend := func(reason string, set ...string) {
+		id := f.list("--reason", reason)[0].ID
+		require.Contains(t, f.eventpulse("dlq", "show", id), reason)
+		args := []string{"dlq", "replay", id}
+		for _, s := range append(set, fmt.Sprintf(`payload={"n":%d}`, len(f.stored))) {
+			args = append(args, "--set", s)
+		}
+		require.Contains(t, f.eventpulse(append(args, "--dry-run")...), "would replay 1 of 1")
+		require.Contains(t, f.eventpulse(args...), "replayed 1 of 1")
+	}
+	id := f.list("--reason", "22P05")[0].EventID
+	mend("22P05")
+	f.stored[uuid.MustParse(id)] = len(f.stored)
+	made := uuid.New()
+	mend("unreadable", "event_id="+made.String(), "event_type=t", "source=s", "timestamp=2026-01-02T03:04:05Z")
+	f.stored[made] = len(f.stored)
+	eventually(t, "what was mended is stored", f.settled)
+
+	// What nobody mended comes back, and what is no event does not go.
+	require.Contains(t, f.eventpulse("dlq", "replay", "--reason", "22003"), fmt.Sprintf("replayed %d of %d", ofEach, ofEach))
+	eventually(t, "buried again", func() bool { return f.pending() == 0 && len(f.letters()) == len(kinds)*ofEach-2 })
+	require.Len(t, f.list("--reason", "22003"), ofEach)
+	require.Contains(t, f.eventpulse("dlq", "replay", "--reason", "unreadable"), fmt.Sprintf("%d cannot be read as events and stay", unreadable-1))
+
+	// The rest is given up.
+	require.Contains(t, f.eventpulse("dlq", "purge", "--reason", "unreadable", "--yes"), fmt.Sprintf("removed %d of %d", unreadable-1, unreadable-1))
+	require.Contains(t, f.eventpulse("dlq", "purge", "--all", "--yes"), fmt.Sprintf("removed %d of %d", refused-1, refused-1))
+	require.Empty(t, f.list())
+}
+
+// listed is a line of dlq list.
+type listed struct {
+	ID      string `json:"id"`
+	EventID string `json:"event_id"`
+}
+
+func (f *feast) list(filters ...string) (all []listed) {
+	f.t.Helper()
+	for line := range strings.Lines(f.eventpulse(append([]string{"dlq", "list", "-o", "json"}, filters...)...)) {
+		var l listed
+		require.NoError(f.t, json.Unmarshal([]byte(line), &l))
+		all = append(all, l)
+	}
+	return all
 }

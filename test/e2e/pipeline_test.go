@@ -31,6 +31,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	runIfTheProgram()
 	os.Exit(servers.Main(m, goleak.IgnoreCurrent()))
 }
 
