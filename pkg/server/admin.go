@@ -7,8 +7,6 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/pprof"
-	"strings"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -51,10 +49,11 @@ type adminCheck struct {
 	*probe
 }
 
-// NewAdmin returns an admin listener over checks and what gatherer gathers.
-// It binds nothing yet. Without an address it serves nothing, and its methods
-// do no more than wait.
-func NewAdmin(cfg AdminConfig, checks []Check, gatherer prometheus.Gatherer, log *slog.Logger) (*Admin, error) {
+// NewAdmin returns an admin listener over checks and what reg gathers, and
+// adds to it eventpulse_ready: what the readiness probe would say at the moment
+// it is gathered, for which it asks the checks. It binds nothing yet. Without
+// an address it serves nothing, and its methods do no more than wait.
+func NewAdmin(cfg AdminConfig, checks []Check, reg *prometheus.Registry, log *slog.Logger) (*Admin, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
@@ -62,10 +61,13 @@ func NewAdmin(cfg AdminConfig, checks []Check, gatherer prometheus.Gatherer, log
 	for _, c := range checks {
 		a.checks = append(a.checks, adminCheck{c.Name, c.Advisory, &probe{check: c.Probe}})
 	}
+	if err := reg.Register(a.readyGauge()); err != nil {
+		return nil, fmt.Errorf("register the metric of readiness: %w", err)
+	}
 	if cfg.Addr == "" {
 		return a, nil
 	}
-	srv := httpServer(a.routes(cfg, gatherer, log), log)
+	srv := httpServer(a.routes(cfg, reg, log), log)
 	srv.ReadHeaderTimeout = adminReadTimeout
 	srv.ReadTimeout = adminReadTimeout
 	srv.WriteTimeout = adminWriteTimeout
@@ -126,7 +128,7 @@ func (a *Admin) routes(cfg AdminConfig, gatherer prometheus.Gatherer, log *slog.
 	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) {
 		text(w, http.StatusOK, "ok\n")
 	})
-	mux.HandleFunc("GET /readyz", a.ready)
+	mux.HandleFunc("GET /readyz", a.readyz)
 	mux.Handle("GET /metrics", promhttp.HandlerFor(gatherer, promhttp.HandlerOpts{
 		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelError),
 		// One broken collector must not hide the others.
@@ -149,40 +151,6 @@ func (a *Admin) routes(cfg AdminConfig, gatherer prometheus.Gatherer, log *slog.
 		}
 		mux.ServeHTTP(w, r)
 	})
-}
-
-// ready runs all checks at once and tells of each on a line of its own.
-func (a *Admin) ready(w http.ResponseWriter, r *http.Request) {
-	if a.draining.Load() {
-		text(w, http.StatusServiceUnavailable, "draining\n")
-		return
-	}
-	errs := make([]error, len(a.checks))
-	var all sync.WaitGroup
-	for i, c := range a.checks {
-		all.Go(func() { errs[i] = c.run(r.Context()) })
-	}
-	all.Wait()
-	status := http.StatusOK
-	var b strings.Builder
-	for i, c := range a.checks {
-		b.WriteString(c.name)
-		if errs[i] == nil {
-			b.WriteString(": ok\n")
-			continue
-		}
-		if c.advisory {
-			b.WriteString(" (not needed to be ready)")
-		} else {
-			status = http.StatusServiceUnavailable
-		}
-		why := strings.ReplaceAll(errs[i].Error(), "\n", "; ")
-		b.WriteString(": " + why[:min(len(why), maxReason)] + "\n")
-	}
-	if b.Len() == 0 {
-		b.WriteString("ok\n")
-	}
-	text(w, status, b.String())
 }
 
 func text(w http.ResponseWriter, status int, body string) {

@@ -63,6 +63,9 @@ func TestAdmin(t *testing.T) {
 	code, body = get(t, a, "/metrics")
 	require.Equal(t, 200, code)
 	require.Contains(t, body, "eventpulse_test 0")
+	require.Contains(t, body, "\neventpulse_ready 1\n")
+	_, body = get(t, startAdmin(t, local, well, advice), "/metrics")
+	require.Contains(t, body, "\neventpulse_ready 1\n")
 	code, _ = get(t, a, "/debug/pprof/")
 	require.Equal(t, 404, code, "profiles are off")
 
@@ -70,6 +73,8 @@ func TestAdmin(t *testing.T) {
 	code, body = get(t, a, "/readyz")
 	require.Equal(t, 503, code)
 	require.Equal(t, "draining\n", body)
+	_, body = get(t, a, "/metrics")
+	require.Contains(t, body, "\neventpulse_ready 0\n")
 	code, _ = get(t, a, "/livez")
 	require.Equal(t, 200, code)
 
@@ -80,6 +85,9 @@ func TestAdmin(t *testing.T) {
 	require.Equal(t, 503, code)
 	require.Equal(t, "redis: ok\nschema: schema is behind:; run migrate up\n"+
 		strings.Repeat("database: no answer within 1s\n", 2), body)
+	code, body = get(t, a, "/metrics")
+	require.Equal(t, 200, code, "a check that hangs does not hide the metrics")
+	require.Contains(t, body, "\neventpulse_ready 0\n")
 
 	a = startAdmin(t, AdminConfig{Addr: "127.0.0.1:0", Pprof: true})
 	code, _ = get(t, a, "/readyz")
@@ -140,6 +148,10 @@ func TestConfigNamesItsKeys(t *testing.T) {
 	_, err = NewAdmin(AdminConfig{Addr: "x"}, nil, newRegistry(), quiet())
 	require.Error(t, err)
 	reg := newRegistry()
+	_, err = NewAdmin(AdminConfig{}, nil, reg, quiet())
+	require.NoError(t, err)
+	_, err = NewAdmin(AdminConfig{}, nil, reg, quiet())
+	require.ErrorContains(t, err, "register the metric of readiness")
 	_, err = New(testConfig(), &fake{}, pong, quiet(), reg)
 	require.NoError(t, err)
 	_, err = New(testConfig(), &fake{}, pong, quiet(), reg)
