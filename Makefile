@@ -43,9 +43,14 @@ cover: setup ## run the tests and show how much of the code they reach
 	go tool cover -func=bin/cover.out | tail -1
 	go tool cover -html=bin/cover.out -o bin/cover.html
 
-.PHONY: bench
-bench: setup ## run the benchmarks
+.PHONY: microbench
+microbench: setup ## run the benchmarks of single functions
 	go test -run '^$$' -bench . -benchmem ./...
+
+BENCH ?=
+.PHONY: bench
+bench: setup ## measure the program by the limits of this machine, in an hour or more (BENCH='--run single,drain --rounds 3')
+	go run ./test/bench $(BENCH)
 
 .PHONY: fuzz
 fuzz: ## run every fuzz test for FUZZTIME (30s)

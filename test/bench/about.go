@@ -1,0 +1,74 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"runtime"
+	"strings"
+	"time"
+
+	"github.com/eventpulse/eventpulse/test/bench/rig"
+)
+
+// about says when and where the figures were taken, and with what settings.
+func about(ctx context.Context, o Options, dir string) string {
+	load := strings.Fields(text("/proc/loadavg"))
+	if len(load) == 0 {
+		load = []string{"unknown"}
+	}
+	var b strings.Builder
+	line := func(name, format string, args ...any) {
+		fmt.Fprintf(&b, "| %s | %s |\n", name, fmt.Sprintf(format, args...))
+	}
+	b.WriteString("| | |\n|---|---|\n")
+	line("date", "%s, load %s at the beginning", time.Now().UTC().Format("2006-01-02 15:04 MST"), load[0])
+	line("machine", "%d CPUs, %s; Linux %s, %s; data in %s on %s", runtime.NumCPU(), processor(),
+		strings.TrimSpace(text("/proc/sys/kernel/osrelease")), runtime.GOARCH, dir, filesystem(ctx, dir))
+	line("Go", "%s", strings.TrimPrefix(runtime.Version(), "go"))
+	line("Redis", "%s, `%s`, appendfsync everysec where not said otherwise", version(ctx, "redis-server"), strings.Join(rig.RedisSettings(), " "))
+	line("PostgreSQL", "%s, defaults: `%s`", version(ctx, postgres()), strings.Join(rig.PostgresSettings(), " "))
+	line("EventPulse", "defaults: the spool on, worker.concurrency 2, worker.batch_size 1000")
+	line("measured", "%d rounds, %d s a measurement, %s events stored, %s rows in a large table",
+		o.Rounds, o.Seconds, number(float64(o.Events)), number(float64(o.Rows)))
+	return b.String()
+}
+
+func text(path string) string {
+	content, _ := os.ReadFile(path)
+	return string(content)
+}
+
+func processor() string {
+	for line := range strings.Lines(text("/proc/cpuinfo")) {
+		if name, value, _ := strings.Cut(line, ":"); strings.TrimSpace(name) == "model name" {
+			return strings.TrimSpace(value)
+		}
+	}
+	return "of an unknown model"
+}
+
+func filesystem(ctx context.Context, dir string) string {
+	out, err := exec.CommandContext(ctx, "stat", "-f", "-c", "%T", dir).Output()
+	if err != nil {
+		return "an unknown file system"
+	}
+	return strings.TrimSpace(string(out))
+}
+
+// version takes the number out of what a server says of itself: "Redis server
+// v=7.0.15 sha=…", "postgres (PostgreSQL) 15.18 (Debian …)".
+func version(ctx context.Context, program string) string {
+	out, err := exec.CommandContext(ctx, program, "--version").Output()
+	if err != nil {
+		return "unknown"
+	}
+	for word := range strings.FieldsSeq(string(out)) {
+		word = strings.TrimPrefix(word, "v=")
+		if word[0] >= '0' && word[0] <= '9' {
+			return word
+		}
+	}
+	return strings.TrimSpace(string(out))
+}

@@ -1,0 +1,141 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path"
+	"strings"
+	"time"
+
+	"github.com/eventpulse/eventpulse/test/bench/rig"
+)
+
+// Options are what every scenario is run with.
+type Options struct {
+	Rounds  int
+	Seconds int // of one measurement
+	Events  int // stored in one measurement
+	Rows    int // of a large table
+}
+
+func standard() Options { return Options{Rounds: 5, Seconds: 10, Events: 500_000, Rows: 5_000_000} }
+
+func quick() Options { return Options{Rounds: 1, Seconds: 1, Events: 10_000, Rows: 20_000} }
+
+func (o Options) validate() error {
+	if o.Rounds < 1 || o.Seconds < 1 || o.Events < 1000 || o.Rows < 1000 {
+		return errors.New("--rounds and --seconds are at least 1, --events and --rows at least 1000")
+	}
+	return nil
+}
+
+// span is how long a measurement takes.
+func (o Options) span() time.Duration { return time.Duration(o.Seconds) * time.Second }
+
+// Scenario is something to measure.
+type Scenario struct {
+	Name, What string
+	// Begin makes what all rounds share, which ends with the scenario, and
+	// returns what is done in each round. A round's error makes it void.
+	Begin func(ctx context.Context, e *Env) (round func(ctx context.Context, r *Round) error, err error)
+}
+
+// scenarios returns all there are, in the order they are run in.
+func scenarios() []Scenario {
+	return []Scenario{
+		{"single", "one event a request, by a bare net/http server", single},
+		{"batch", "100 events a request, by redis-benchmark XADD", batch},
+		{"drain", "a full stream into the table by one work, by \\copy", drain(0)},
+		{"drain-5%", "the same, of which 5% are stored already", drain(0.05)},
+	}
+}
+
+// choose returns the scenarios that any of the patterns names.
+func choose(all []Scenario, patterns string) ([]Scenario, error) {
+	var chosen []Scenario
+	used := map[string]bool{}
+	for _, s := range all {
+		taken := false
+		for p := range strings.SplitSeq(patterns, ",") {
+			p = strings.TrimSpace(p)
+			match, err := path.Match(p, s.Name)
+			if err != nil {
+				return nil, fmt.Errorf("--run %q: %w", p, err)
+			}
+			used[p] = used[p] || match
+			taken = taken || match
+		}
+		if taken {
+			chosen = append(chosen, s)
+		}
+	}
+	for p, match := range used {
+		if !match {
+			return nil, fmt.Errorf("--run %q is no scenario, see --list", p)
+		}
+	}
+	return chosen, nil
+}
+
+// Env is what the rounds of a scenario share.
+type Env struct {
+	Options
+	Programs rig.Programs
+	Dir      string // removed with the scenario
+	cleanups []func() error
+}
+
+// Rig returns a rig that lives as long as the scenario.
+func (e *Env) Rig() (*rig.Rig, error) {
+	r, err := rig.New(e.Programs, e.Dir)
+	if err == nil {
+		e.cleanups = append(e.cleanups, r.Close)
+	}
+	return r, err
+}
+
+// WithRig runs f with a rig of its own.
+func (e *Env) WithRig(f func(r *rig.Rig) error) error {
+	r, err := rig.New(e.Programs, e.Dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f(r), r.Close())
+}
+
+// Round is one of the rounds of a scenario.
+type Round struct {
+	Number int // from 0
+	taken  []taken
+}
+
+// taken is one figure of one round.
+type taken struct {
+	figure Figure
+	own    float64
+	limit  float64 // when the figure is a ratio
+}
+
+// Compare notes our own figure and the limit it is measured by.
+func (r *Round) Compare(f Figure, own, limit float64) {
+	f.ratio = true
+	r.taken = append(r.taken, taken{figure: f, own: own, limit: limit})
+}
+
+// Note notes a figure that is measured by nothing else.
+func (r *Round) Note(f Figure, own float64) {
+	r.taken = append(r.taken, taken{figure: f, own: own})
+}
+
+// InTurn runs both, one first in even rounds and the other in odd ones, so
+// that neither always has what the other leaves behind.
+func (r *Round) InTurn(one, other func() error) error {
+	if r.Number%2 == 1 {
+		one, other = other, one
+	}
+	if err := one(); err != nil {
+		return err
+	}
+	return other()
+}
