@@ -40,8 +40,9 @@ func (c *Client) Publish(ctx context.Context, events []event.Event) error {
 	return nil
 }
 
-// publish queues r and waits for its answer beside a timer of its own, because
-// a connection that hangs keeps no deadline.
+// publish queues r and waits for its answer beside a timer, because a
+// connection that hangs keeps no deadline. The caller's own timer does where it
+// is the earlier one.
 func (c *Client) publish(ctx context.Context, r *request) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -49,13 +50,17 @@ func (c *Client) publish(ctx context.Context, r *request) error {
 	if err := c.queue.put(r); err != nil {
 		return err
 	}
-	timer := time.NewTimer(c.cfg.PublishTimeout)
-	defer timer.Stop()
+	var timeout <-chan time.Time
+	if deadline, ok := ctx.Deadline(); !ok || time.Until(deadline) > c.cfg.PublishTimeout {
+		timer := time.NewTimer(c.cfg.PublishTimeout)
+		defer timer.Stop()
+		timeout = timer.C
+	}
 	var err error
 	select {
 	case err := <-r.done:
 		return err
-	case <-timer.C:
+	case <-timeout:
 		err = fmt.Errorf("no answer for %s: %w", c.cfg.PublishTimeout, os.ErrDeadlineExceeded)
 	case <-ctx.Done():
 		err = ctx.Err()

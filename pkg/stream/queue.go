@@ -1,6 +1,7 @@
 package stream
 
 import (
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -119,6 +120,12 @@ func (q *queue) take(batch []*request) []*request {
 				return nil
 			}
 			q.ready.Wait()
+			// Whoever else can run gets to queue first: a pipeline of one
+			// costs nearly what one of thirty does. When nobody can, it is
+			// over at once.
+			q.mu.Unlock()
+			runtime.Gosched()
+			q.mu.Lock()
 		}
 		batch = q.pop(batch)
 	}
