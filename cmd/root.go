@@ -90,7 +90,7 @@ owns the schema. dev runs all of it in one process, with nothing to install.`,
 		return usageError{fmt.Errorf("%w\nRun '%s --help' for usage", err, cmd.CommandPath())}
 	})
 	root.AddCommand(newServe(), newWork(), newMigrate(), newDev(), newConfig(), newHealthcheck(), newVersion())
-	root.AddCommand(newDLQ(), newDoctor())
+	root.AddCommand(newDLQ(), newDoctor(), newBench())
 	return root
 }
 

@@ -14,10 +14,11 @@ const (
 	Dev         Role = "dev"     // everything in one process, to try it out
 	DeadLetters Role = "dlq"     // shows and mends what can never be stored
 	Doctor      Role = "doctor"  // looks at what the others depend on
+	Bench       Role = "bench"   // measures the others
 )
 
 // Roles lists every role.
-func Roles() []Role { return []Role{Serve, Work, Migrate, Dev, DeadLetters, Doctor} }
+func Roles() []Role { return []Role{Serve, Work, Migrate, Dev, DeadLetters, Doctor, Bench} }
 
 // sections lists the sections the role has, those of Config in that order.
 func (r Role) sections() []string {
@@ -36,6 +37,9 @@ func (r Role) sections() []string {
 		return []string{"log", "ingest", "redis", "stream"}
 	case Doctor:
 		return []string{"log", "redis", "stream", "spool", "database"}
+	case Bench:
+		// The database is for looking up what was accepted.
+		return []string{"log", "database"}
 	default:
 		return nil
 	}

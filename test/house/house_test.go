@@ -49,6 +49,7 @@ var owners = []struct {
 	{"github.com/uptrace/bun", []string{"pkg/store", "test"}, false, "pkg/store owns SQL; test/servers makes databases, end-to-end tests read them"},
 	{"modernc.org/sqlite", []string{"pkg/store", "test"}, false, "pkg/store owns SQL"},
 	{"github.com/alicebob/miniredis", []string{"pkg/app"}, true, "only the one-process mode goes without a real Redis"},
+	{"github.com/HdrHistogram", []string{"pkg/bench", "test"}, false, "what a process measures of itself is a metric"},
 	{"net/http/pprof", []string{"pkg/server"}, false, "importing it publishes profiles on the default mux"},
 }
 
@@ -167,6 +168,8 @@ func TestTheRulesRefuse(t *testing.T) {
 		{"pkg/stream", "pkg/app", false, false},
 		{"pkg/store", "migrations", false, true},
 		{"pkg/stream", "migrations", false, false},
+		{"pkg/bench", "pkg/event", false, true},
+		{"pkg/bench", "pkg/store", false, false},
 		{"pkg/query", "pkg/event", false, true},
 		{"pkg/query", "pkg/store", false, false},
 		{"pkg/config", "pkg/worker", false, true},
