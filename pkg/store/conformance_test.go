@@ -106,6 +106,8 @@ func hardObjects() map[string]string {
 		"long string":             `{"a":"` + strings.Repeat("xy\\\\'\\\"é", 25_000) + `"}`,
 		"long key":                `{"` + strings.Repeat("k", 50_000) + `":1}`,
 		"many keys":               manyKeys(5000),
+		"a mebibyte":              `{"a":"` + strings.Repeat("1234567\\t", 1<<20/9) + `"}`,
+		"COPY syntax":             `{"a":"\\N","b":"\\.","c":"\t\\\t\n","d":"\\x41"}`,
 		"white space":             " {\r\n\t\"a\" : [ 1 , 2 ] }\n",
 		"empty key":               `{"":{"":""}}`,
 		"keys that differ little": `{"a":1,"A":2,"a ":3,"á":4,"á":5}`,
@@ -138,9 +140,7 @@ func TestHardContentComesBackAsItWas(t *testing.T) {
 				all = append(all, e)
 			})
 		}
-		duplicates, err := s.Insert(t.Context(), all)
-		require.NoError(t, err)
-		require.Empty(t, duplicates)
+		require.Empty(t, insert(t, s, all...))
 		for _, e := range all {
 			requireStored(t, s, e)
 		}
@@ -276,21 +276,22 @@ func TestRefusedContentIsAllOrNothingAndQuotesNothing(t *testing.T) {
 		s := migrated(t, url)
 		for name, change := range spoil {
 			t.Run(name, func(t *testing.T) {
-				events := newEvents(t, 3)
-				change(&events[1])
-				duplicates, err := s.Insert(t.Context(), events)
-				require.Empty(t, duplicates)
-				e := requireKind(t, event.KindRefused, err)
-				require.NotEmpty(t, e.Code)
-				require.NotContains(t, fmt.Sprintf("%v %+v %#v", err, err, err), secret)
-				requireCount(t, s, 0)
-				_, err = s.Insert(t.Context(), events[1:2])
-				requireKind(t, event.KindRefused, err)
+				for _, n := range fewAndMany {
+					events := newEvents(t, n)
+					change(&events[n/2])
+					duplicates, err := s.Insert(t.Context(), events)
+					require.Empty(t, duplicates)
+					e := requireKind(t, event.KindRefused, err)
+					require.NotEmpty(t, e.Code)
+					require.NotContains(t, fmt.Sprintf("%v %+v %#v", err, err, err), secret)
+					requireCount(t, s, 0)
+				}
 			})
 		}
 		// It is not held against what comes after.
-		_, err := s.Insert(t.Context(), newEvents(t, 3))
-		require.NoError(t, err)
+		for _, n := range fewAndMany {
+			require.Empty(t, insert(t, s, newEvents(t, n)...))
+		}
 	})
 }
 

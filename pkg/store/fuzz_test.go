@@ -3,6 +3,7 @@ package store_test
 import (
 	"encoding/json"
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 
@@ -64,13 +65,18 @@ func requireStoredEqualsSent(t *testing.T, s *store.Store, body string) {
 	require.NoError(t, err)
 	require.Equal(t, sent, travelled, "what goes onto the stream comes off it")
 
-	sent.ID = uuid.New() // mutations keep the id of what they were made from
-	duplicates, err := s.Insert(t.Context(), []event.Event{sent})
-	require.NoError(t, err)
-	require.Empty(t, duplicates)
-	stored, _, err := s.Get(t.Context(), sent.ID)
-	require.NoError(t, err)
-	requireSame(t, sent, stored)
+	for _, n := range []int{1, 5} { // by INSERT and by COPY
+		events := slices.Repeat([]event.Event{sent}, n)
+		for i := range events {
+			events[i].ID = uuid.New() // mutations keep the id of what they were made from
+		}
+		require.Empty(t, insert(t, s, events...))
+		for _, e := range events[n-1:] {
+			stored, _, err := s.Get(t.Context(), e.ID)
+			require.NoError(t, err)
+			requireSame(t, e, stored)
+		}
+	}
 }
 
 // requireReadRight reads the body a second time, by other means.

@@ -51,21 +51,11 @@ func (s *Store) insert(ctx context.Context, events []event.Event) ([]int, error)
 		return nil, err
 	}
 	rows, duplicates := plan(events)
-	stored, err := s.backend.insert(ctx, s.db, rows)
+	known, err := s.backend.insert(ctx, s.db, rows)
 	if err != nil {
 		return nil, s.backend.classify(fmt.Sprintf("insert %d events", len(events)), err)
 	}
-	if len(stored) < len(rows) {
-		isNew := make(map[uuid.UUID]struct{}, len(stored))
-		for _, id := range stored {
-			isNew[id] = struct{}{}
-		}
-		for _, r := range rows {
-			if _, ok := isNew[r.ID]; !ok {
-				duplicates = append(duplicates, r.index)
-			}
-		}
-	}
+	duplicates = append(duplicates, known...)
 	slices.Sort(duplicates)
 	return duplicates, nil
 }
@@ -123,4 +113,38 @@ func plan(events []event.Event) (rows []row, repeated []int) {
 		unique = append(unique, r)
 	}
 	return unique, repeated
+}
+
+// without returns the indexes of the rows whose ids are not among ids.
+func without(rows []row, ids []uuid.UUID) []int {
+	if len(ids) == len(rows) {
+		return nil
+	}
+	rest, _ := divide(rows, ids)
+	return indexes(rest)
+}
+
+// indexes returns the places of rows in the batch.
+func indexes(rows []row) []int {
+	places := make([]int, len(rows))
+	for i, r := range rows {
+		places[i] = r.index
+	}
+	return places
+}
+
+// divide parts the rows, in their order, by whether their ids are among ids.
+func divide(rows []row, ids []uuid.UUID) (without, with []row) {
+	among := make(map[uuid.UUID]struct{}, len(ids))
+	for _, id := range ids {
+		among[id] = struct{}{}
+	}
+	for _, r := range rows {
+		if _, ok := among[r.ID]; ok {
+			with = append(with, r)
+		} else {
+			without = append(without, r)
+		}
+	}
+	return without, with
 }

@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
 	"net"
 	"strconv"
@@ -19,7 +20,7 @@ import (
 func TestAnOutageIsUnavailableAndPasses(t *testing.T) {
 	server := servers.Postgres(t)
 	s := migrated(t, server.URL())
-	events := newEvents(t, 3)
+	events := newEvents(t, 10)
 
 	require.NoError(t, server.Kill())
 	for range 2 {
@@ -38,7 +39,7 @@ func TestAnOutageIsUnavailableAndPasses(t *testing.T) {
 	require.NoError(t, server.Stop())
 	require.NoError(t, server.Start())
 	require.Eventually(t, func() bool { return s.Ping(t.Context()) == nil }, 20*time.Second, 10*time.Millisecond)
-	requireCount(t, s, 3)
+	requireCount(t, s, 10)
 }
 
 func TestOpenDoesNotDial(t *testing.T) {
@@ -52,7 +53,7 @@ func TestOpenDoesNotDial(t *testing.T) {
 func TestAFrozenServerHoldsNobody(t *testing.T) {
 	server := servers.Postgres(t)
 	s := migrated(t, server.URL(), func(c *store.Config) { c.ConnectTimeout = 500 * time.Millisecond })
-	events := newEvents(t, 3)
+	events := newEvents(t, 10)
 	require.NoError(t, s.Ping(t.Context())) // there is a connection to be stuck on
 	require.NoError(t, server.Pause())
 
@@ -84,7 +85,7 @@ func TestAFrozenServerHoldsNobody(t *testing.T) {
 	require.NoError(t, server.Resume())
 	_, err = s.Insert(t.Context(), events)
 	require.NoError(t, err, "whatever the frozen attempts did, again is safe")
-	requireCount(t, s, 3)
+	requireCount(t, s, 10)
 }
 
 // slowCommit makes every insert take seconds to commit, after its rows have
@@ -107,7 +108,7 @@ func TestRowsThatComeBeforeAFailedCommitAreNotStored(t *testing.T) {
 	s := migrated(t, url)
 	db := admin(t, url)
 	do(t, db, atCommit("RAISE check_violation;")...)
-	for _, n := range []int{1, 1000} { // in one message, and in many
+	for _, n := range append([]int{1000}, fewAndMany...) { // in one message, and in many
 		_, err := s.Insert(t.Context(), newEvents(t, n))
 		requireKind(t, event.KindRefused, err)
 		requireCount(t, s, 0)
@@ -118,25 +119,42 @@ func TestACommitOfUnknownOutcomeIsSafeToRepeat(t *testing.T) {
 	url := servers.Database(t)
 	s := migrated(t, url)
 	db := admin(t, url)
-	do(t, db, slowCommit(1)...)
-	e := newEvent(t)
+	do(t, db, atCommit("IF NEW.source = 'slow' THEN PERFORM pg_sleep(2); END IF;")...)
+	stored := int64(0)
+	for _, n := range fewAndMany {
+		events := newEvents(t, n)
+		events[0].Source = "slow"
+		ctx, cancel := context.WithCancel(t.Context())
+		result := make(chan error, 1)
+		go func() {
+			_, err := s.Insert(ctx, events)
+			result <- err
+		}()
+		sleeper(t, db)
+		cancel()
+		err := <-result
+		requireKind(t, event.KindUnavailable, err)
+		require.ErrorIs(t, err, context.Canceled)
+		require.ErrorContains(t, err, "may have happened")
+		requireCount(t, s, stored) // a cancelled caller does not wait for the server
 
-	ctx, cancel := context.WithCancel(t.Context())
-	time.AfterFunc(300*time.Millisecond, cancel)
-	start := time.Now()
-	_, err := s.Insert(ctx, []event.Event{e})
-	requireKind(t, event.KindUnavailable, err)
-	require.ErrorIs(t, err, context.Canceled)
-	require.ErrorContains(t, err, "may have happened")
-	require.Less(t, time.Since(start), 900*time.Millisecond, "a cancelled caller does not wait for the server")
+		// The server did commit, a moment after we left.
+		stored += int64(n)
+		require.Eventually(t, func() bool { n, err := s.Count(t.Context()); return err == nil && n == stored },
+			20*time.Second, 10*time.Millisecond)
+		require.Len(t, insert(t, s, events...), n)
+		requireCount(t, s, stored)
+	}
+}
 
-	// The server did commit, a moment after we left.
-	require.Eventually(t, func() bool { n, err := s.Count(t.Context()); return err == nil && n == 1 },
-		20*time.Second, 10*time.Millisecond)
-	duplicates, err := s.Insert(t.Context(), []event.Event{e})
-	require.NoError(t, err)
-	require.Equal(t, []int{0}, duplicates)
-	requireCount(t, s, 1)
+// sleeper waits until a session sleeps, as in [slowCommit], and returns its
+// process.
+func sleeper(t *testing.T, db *sql.DB) (pid int64) {
+	t.Helper()
+	const asleep = `SELECT coalesce((SELECT pid FROM pg_stat_activity WHERE datname = current_database()
+		AND wait_event = 'PgSleep'), 0)`
+	require.Eventually(t, func() bool { pid = ask[int64](t, db, asleep); return pid != 0 }, 20*time.Second, 10*time.Millisecond)
+	return pid
 }
 
 func TestASessionThatIsKilled(t *testing.T) {
@@ -144,15 +162,12 @@ func TestASessionThatIsKilled(t *testing.T) {
 	s := migrated(t, url)
 	db := admin(t, url)
 	do(t, db, slowCommit(30)...)
-	result, events := make(chan error, 1), newEvents(t, 2)
+	result, events := make(chan error, 1), newEvents(t, 10)
 	go func() {
 		_, err := s.Insert(t.Context(), events)
 		result <- err
 	}()
-	const busy = `SELECT coalesce((SELECT pid FROM pg_stat_activity WHERE datname = current_database()
-		AND wait_event = 'PgSleep'), 0)`
-	var pid int64
-	require.Eventually(t, func() bool { pid = ask[int64](t, db, busy); return pid != 0 }, 20*time.Second, 10*time.Millisecond)
+	pid := sleeper(t, db)
 	do(t, db, fmt.Sprintf("SELECT pg_terminate_backend(%d)", pid))
 	e := requireKind(t, event.KindUnavailable, <-result)
 	require.Equal(t, "57P01", e.Code)
@@ -171,13 +186,13 @@ func TestTheServerGivesUpBeforeTheClient(t *testing.T) {
 	require.NoError(t, err)
 	_, err = locked.ExecContext(t.Context(), "LOCK TABLE events IN EXCLUSIVE MODE")
 	require.NoError(t, err)
-	_, err = s.Insert(t.Context(), newEvents(t, 1))
+	_, err = s.Insert(t.Context(), newEvents(t, 10))
 	require.Equal(t, "55P03", requireKind(t, event.KindUnavailable, err).Code)
 	require.NoError(t, locked.Rollback())
 
 	do(t, db, "CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(30); RETURN NEW; END $$",
 		"CREATE TRIGGER slow BEFORE INSERT ON events FOR EACH ROW EXECUTE FUNCTION slow()")
-	_, err = s.Insert(t.Context(), newEvents(t, 1))
+	_, err = s.Insert(t.Context(), newEvents(t, 10))
 	require.Equal(t, "57014", requireKind(t, event.KindUnavailable, err).Code)
 	do(t, db, "DROP TRIGGER slow ON events")
 	_, err = s.Insert(t.Context(), newEvents(t, 1))
@@ -199,7 +214,7 @@ func TestAReadOnlyServerIsLeft(t *testing.T) {
 	do(t, db, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'eventpulse'",
 		"ALTER DATABASE "+name+" SET default_transaction_read_only = on")
 	require.Eventually(t, func() bool { return s.Ping(t.Context()) == nil }, 20*time.Second, 10*time.Millisecond)
-	_, err := s.Insert(t.Context(), newEvents(t, 1))
+	_, err := s.Insert(t.Context(), newEvents(t, 10))
 	require.Equal(t, "25006", requireKind(t, event.KindUnavailable, err).Code)
 	require.Eventually(t, func() bool { return sessions() == 0 }, 20*time.Second, 10*time.Millisecond)
 
@@ -237,11 +252,13 @@ func TestWhatAnOperatorMustSetRight(t *testing.T) {
 		{"postgres://stranger" + host + "/postgres", "42501", "permission denied"},
 		{"postgres://postgres" + host + "/template1", "42P01", "run eventpulse migrate up"},
 	} {
-		_, err := openStore(t, c.url).Insert(t.Context(), newEvents(t, 1))
-		e := requireKind(t, event.KindUnavailable, err)
-		require.Equal(t, c.code, e.Code, err)
-		require.ErrorContains(t, err, c.says)
-		require.NotContains(t, err.Error(), "hunter2")
+		for _, n := range fewAndMany {
+			_, err := openStore(t, c.url).Insert(t.Context(), newEvents(t, n))
+			e := requireKind(t, event.KindUnavailable, err)
+			require.Equal(t, c.code, e.Code, err)
+			require.ErrorContains(t, err, c.says)
+			require.NotContains(t, err.Error(), "hunter2")
+		}
 	}
 }
 
@@ -264,13 +281,17 @@ func TestEveryErrorHasItsKindAndQuotesNothing(t *testing.T) {
 	}
 	for kind, codes := range kinds {
 		for _, code := range codes {
-			e := newEvent(t)
-			e.Type, e.Payload = code, `{"secret":"hunter2"}`
-			_, err := s.Insert(t.Context(), []event.Event{e})
-			got := requireKind(t, kind, err)
-			require.Equal(t, code, got.Code)
-			if kind == event.KindRefused || strings.HasPrefix(code, "P0") || strings.HasPrefix(code, "42") {
-				require.NotContains(t, fmt.Sprintf("%v %+v", err, got.Err), "hunter2", code)
+			for _, n := range fewAndMany {
+				events := newEvents(t, n)
+				for i := range events {
+					events[i].Type, events[i].Payload = code, `{"secret":"hunter2"}`
+				}
+				_, err := s.Insert(t.Context(), events)
+				got := requireKind(t, kind, err)
+				require.Equal(t, code, got.Code)
+				if kind == event.KindRefused || strings.HasPrefix(code, "P0") || strings.HasPrefix(code, "42") {
+					require.NotContains(t, fmt.Sprintf("%v %+v", err, got.Err), "hunter2", code)
+				}
 			}
 		}
 	}
@@ -285,10 +306,12 @@ func TestRefusedByPostgresForItsContent(t *testing.T) {
 		"22003": `{"a":1e131072}`,
 		"54001": `{"a":` + strings.Repeat("[", 100_000) + strings.Repeat("]", 100_000) + `}`,
 	} {
-		e := newEvent(t)
-		e.Payload = payload
-		_, err := s.Insert(t.Context(), []event.Event{newEvent(t), e})
-		require.Equal(t, code, requireKind(t, event.KindRefused, err).Code)
+		for _, n := range fewAndMany {
+			events := newEvents(t, n)
+			events[n/2].Payload = payload
+			_, err := s.Insert(t.Context(), events)
+			require.Equal(t, code, requireKind(t, event.KindRefused, err).Code)
+		}
 	}
 	requireCount(t, s, 0)
 }

@@ -38,10 +38,17 @@ func (a *array) AppendQuery(_ schema.QueryGen, dst []byte) ([]byte, error) {
 	return append(dst, `}'`...), nil
 }
 
-// columns returns the arguments of insertEvents.
+const idSize = len(`00000000-0000-0000-0000-000000000000,`)
+
+// idColumn returns the ids alone.
+func idColumn(rows []row) *array {
+	size := idSize * len(rows)
+	return &array{rows: rows, put: putID, size: size, grow: size + len(`'{}'`)}
+}
+
+// columns returns the arguments of insertStatement.
 func columns(rows []row) []any {
 	const (
-		idSize   = len(`00000000-0000-0000-0000-000000000000,`)
 		timeSize = len(`"10000-01-01 00:00:00.000000+00 BC",`)
 		quotes   = len(`"",`)
 	)
@@ -54,7 +61,7 @@ func columns(rows []row) []any {
 		textArray(rows, func(e *event.Event) string { return e.Metadata }),
 	}
 	args := make([]any, len(arrays))
-	total := len(insertEvents)
+	total := len(insertStatement)
 	for i, a := range arrays {
 		a.rows = rows
 		a.size += len(rows)*quotes + len(`'{}'`)

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bufio"
 	"context"
 	"database/sql/driver"
 	"errors"
@@ -18,7 +19,15 @@ import (
 // (client_connection_check_interval) and gives the statement up, or has
 // committed it: the outcome is unknown, and it is the caller who must be free
 // to do it again.
-type pgConn struct{ *pgdriver.Conn }
+type pgConn struct {
+	*pgdriver.Conn
+
+	// patience is how long one statement may take, 0 for ever.
+	patience time.Duration
+	// What COPY needs, kept from one to the next.
+	piece   []byte
+	answers *bufio.Reader
+}
 
 var (
 	_ driver.ExecerContext   = (*pgConn)(nil)
@@ -60,7 +69,7 @@ func withCause(ctx context.Context, err error) error {
 // check gives up a session on a server that has become read-only: after a
 // failover the next connection may reach the one that is not.
 func (c *pgConn) check(err error) error {
-	if e, ok := errors.AsType[pgdriver.Error](err); ok && e.Field('C') == stateReadOnly {
+	if stateOf(err) == stateReadOnly {
 		_ = c.Close()
 	}
 	return err

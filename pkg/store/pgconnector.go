@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"strconv"
 	"time"
 
 	"github.com/uptrace/bun/driver/pgdriver"
@@ -18,6 +19,11 @@ const (
 	// disconnectCheck is how often the server looks whether the client of a
 	// running statement still exists.
 	disconnectCheck = 5 * time.Second
+	// The server looks after this long whether a silent client exists, and
+	// gives it up after so many looks without an answer: after 30 seconds.
+	keepAliveIdle     = 15 * time.Second
+	keepAliveInterval = 5 * time.Second
+	keepAliveCount    = 3
 )
 
 // pgConnector opens sessions as this package wants them. It adds to pgdriver:
@@ -56,6 +62,14 @@ func newPgConnector(e endpoint, timeout time.Duration, limits sessionLimits) *pg
 		{"timezone", "UTC"},
 		// A role's stricter default would turn harmless races into errors.
 		{"default_transaction_isolation", "read committed"},
+	}
+	if e.network == "tcp" {
+		// The server waits for the rest of a COPY inside a transaction, and
+		// for a machine that has gone it would wait two hours.
+		c.settings = append(c.settings,
+			setting{"tcp_keepalives_idle", seconds(keepAliveIdle)},
+			setting{"tcp_keepalives_interval", seconds(keepAliveInterval)},
+			setting{"tcp_keepalives_count", strconv.Itoa(keepAliveCount)})
 	}
 	if e.searchPath != "" {
 		c.settings = append(c.settings, setting{"search_path", e.searchPath})
@@ -129,7 +143,7 @@ func (c *pgConnector) connect(ctx context.Context) (driver.Conn, error) {
 	if !ok {
 		return nil, fmt.Errorf("unexpected connection type %T", raw)
 	}
-	conn := &pgConn{Conn: inner}
+	conn := &pgConn{Conn: inner, patience: c.driver.Config().ReadTimeout}
 	if err := c.configure(ctx, conn); err != nil {
 		_ = conn.Close()
 		return nil, fmt.Errorf("configure session: %w", err)
@@ -168,3 +182,5 @@ func (c *pgConnector) configure(ctx context.Context, conn *pgConn) error {
 }
 
 func milliseconds(d time.Duration) string { return fmt.Sprintf("%dms", d.Milliseconds()) }
+
+func seconds(d time.Duration) string { return strconv.Itoa(int(d / time.Second)) }

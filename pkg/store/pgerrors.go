@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/uptrace/bun/driver/pgdriver"
-
 	"github.com/eventpulse/eventpulse/pkg/event"
 )
 
@@ -78,7 +76,7 @@ func (p *postgres) classify(operation string, err error) *event.Error {
 	if e, ok := errors.AsType[*event.Error](err); ok {
 		return e
 	}
-	if e, ok := errors.AsType[pgdriver.Error](err); ok {
+	if e, ok := errors.AsType[serverError](err); ok {
 		return classifyState(operation, e, err)
 	}
 	if errors.Is(err, bufio.ErrBufferFull) {
@@ -89,13 +87,13 @@ func (p *postgres) classify(operation string, err error) *event.Error {
 	return unavailable(operation, "", ended(err), err)
 }
 
-func classifyState(operation string, e pgdriver.Error, err error) *event.Error {
+func classifyState(operation string, e serverError, err error) *event.Error {
 	code := e.Field('C')
 	if code == stateInternal && strings.HasPrefix(e.Field('M'), tooLargeMessage) {
 		return refused(stateLimit, operation+": PostgreSQL refuses it: a value is too large for its memory (SQLSTATE "+code+")")
 	}
-	switch class(code) {
-	case "22", "23", "54":
+	switch {
+	case isRefusal(code):
 		detail := fmt.Sprintf("%s: PostgreSQL refuses it: %s (SQLSTATE %s)", operation, condition(refusals, code), code)
 		// Names in the schema are not content.
 		for _, named := range []struct {
@@ -107,7 +105,7 @@ func classifyState(operation string, e pgdriver.Error, err error) *event.Error {
 			}
 		}
 		return refused(code, detail)
-	case "08", "25", "28", "3D", "40", "53", "55", "57", "58":
+	case passes(code):
 		return unavailable(operation, code, condition(waits, code), err)
 	default:
 		// A message of a class nobody thought of may quote anything.
@@ -117,6 +115,25 @@ func classifyState(operation string, e pgdriver.Error, err error) *event.Error {
 		}
 		return unavailable(operation, code, fmt.Sprintf("%s (SQLSTATE %s)", advice, code), nil)
 	}
+}
+
+// isRefusal says whether a SQLSTATE is about content.
+func isRefusal(code string) bool {
+	switch class(code) {
+	case "22", "23", "54":
+		return true
+	}
+	return false
+}
+
+// passes says whether a SQLSTATE is about the state of the connection, the
+// transaction or the server.
+func passes(code string) bool {
+	switch class(code) {
+	case "08", "25", "28", "3D", "40", "53", "55", "57", "58":
+		return true
+	}
+	return false
 }
 
 // condition looks up a SQLSTATE, then its class.

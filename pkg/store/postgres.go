@@ -4,8 +4,8 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"fmt"
 	"io/fs"
+	"log/slog"
 	"time"
 
 	"github.com/google/uuid"
@@ -19,16 +19,18 @@ import (
 type postgres struct {
 	endpoint endpoint
 	cfg      Config
+	log      *slog.Logger
+	copying  copyPolicy
 }
 
 var _ backend = (*postgres)(nil)
 
-func openPostgres(cfg Config) (*bun.DB, backend, error) {
+func openPostgres(cfg Config, log *slog.Logger) (*bun.DB, backend, error) {
 	e, err := parsePostgresURL(cfg.URL)
 	if err != nil {
 		return nil, nil, err
 	}
-	p := &postgres{endpoint: e, cfg: cfg}
+	p := &postgres{endpoint: e, cfg: cfg, log: log}
 	limits := sessionLimits{statement: cfg.StatementTimeout, lock: cfg.LockTimeout}
 	return p.pool(cfg.MaxConnections, limits), p, nil
 }
@@ -40,38 +42,6 @@ func (p *postgres) pool(connections int, limits sessionLimits) *bun.DB {
 	db.SetConnMaxIdleTime(maxIdleTime)
 	db.SetConnMaxLifetime(maxLifetime)
 	return bun.NewDB(db, pgdialect.New())
-}
-
-// insertEvents is one statement and so one transaction. JSON travels as text
-// and becomes jsonb by the row: an array literal of jsonb would be parsed into
-// one large constant first, and took a quarter longer.
-const insertEvents = `INSERT INTO events (event_id, event_type, source, "timestamp", payload, metadata) ` +
-	`SELECT id, type, source, at, payload::jsonb, metadata::jsonb FROM ` +
-	`unnest(?::uuid[], ?::text[], ?::text[], ?::timestamptz[], ?::text[], ?::text[]) ` +
-	`AS sent (id, type, source, at, payload, metadata) ` +
-	`ON CONFLICT (event_id) DO NOTHING RETURNING event_id`
-
-func (p *postgres) insert(ctx context.Context, db *bun.DB, rows []row) (stored []uuid.UUID, err error) {
-	result, err := db.QueryContext(ctx, insertEvents, columns(rows)...)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, result.Close()) }()
-	stored = make([]uuid.UUID, 0, len(rows))
-	var text sql.RawBytes
-	for result.Next() {
-		if err := result.Scan(&text); err != nil {
-			return nil, err
-		}
-		id, err := uuid.ParseBytes(text)
-		if err != nil {
-			return nil, fmt.Errorf("returned event_id: %w", err)
-		}
-		stored = append(stored, id)
-	}
-	// The rows come before the commit, the end of them after it: only Err
-	// tells that it is done.
-	return stored, result.Err()
 }
 
 // selectEvent asks for instants as numbers, which need no format for years

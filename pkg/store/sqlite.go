@@ -76,7 +76,7 @@ type record struct {
 	Metadata  string `bun:"metadata"`
 }
 
-func (s *sqlite) insert(ctx context.Context, db *bun.DB, rows []row) ([]uuid.UUID, error) {
+func (s *sqlite) insert(ctx context.Context, db *bun.DB, rows []row) ([]int, error) {
 	records := make([]record, len(rows))
 	for i, r := range rows {
 		records[i] = record{
@@ -99,7 +99,7 @@ func (s *sqlite) insert(ctx context.Context, db *bun.DB, rows []row) ([]uuid.UUI
 			return nil, fmt.Errorf("returned event_id: %w", err)
 		}
 	}
-	return ids, nil
+	return without(rows, ids), nil
 }
 
 func (s *sqlite) get(ctx context.Context, db *bun.DB, id uuid.UUID) (event.Event, time.Time, error) {

@@ -32,9 +32,10 @@ type Store struct {
 
 // backend is what differs between the databases.
 type backend interface {
-	// insert stores the rows in one statement and returns the ids of those
-	// that were not there yet, in any order, once they are durable.
-	insert(ctx context.Context, db *bun.DB, rows []row) ([]uuid.UUID, error)
+	// insert stores the rows, all or none of them, and once they are durable
+	// returns the indexes of those that were there before, in any order. The
+	// rows are in the order of their ids, each there once.
+	insert(ctx context.Context, db *bun.DB, rows []row) (duplicates []int, err error)
 	// get reads one event back; sql.ErrNoRows when there is none.
 	get(ctx context.Context, db *bun.DB, id uuid.UUID) (event.Event, time.Time, error)
 	// classify says what an error means and who must act on it.
@@ -59,7 +60,7 @@ func Open(cfg Config, log *slog.Logger, reg prometheus.Registerer) (*Store, erro
 	if path, ok := sqlitePath(cfg.URL); ok {
 		s.db, s.backend, err = openSQLite(path, cfg)
 	} else {
-		s.db, s.backend, err = openPostgres(cfg)
+		s.db, s.backend, err = openPostgres(cfg, log)
 	}
 	if err != nil {
 		return nil, err

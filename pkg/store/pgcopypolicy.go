@@ -1,0 +1,55 @@
+package store
+
+import "sync/atomic"
+
+const (
+	// lookUps is how many batches in a row must have met no duplicate until
+	// ids are not looked up any more. A batch that fails in COPY costs about
+	// as much as that many look-ups.
+	lookUps = 16
+	// breaks is how many connections may break in COPY, when it has never
+	// worked before, until something on the way is taken not to let it pass.
+	breaks = 3
+)
+
+// copyPolicy remembers what is worth trying. It is safe for concurrent use;
+// what it says is never more than advice.
+type copyPolicy struct {
+	impossible, proven atomic.Bool
+	broken             atomic.Int32
+	lookUpsLeft        atomic.Int32
+}
+
+func (c *copyPolicy) possible() bool { return !c.impossible.Load() }
+
+// worked says that COPY gets through.
+func (c *copyPolicy) worked() {
+	if !c.proven.Load() {
+		c.proven.Store(true)
+	}
+}
+
+// broke counts a connection that ended in COPY, and says whether COPY is to
+// blame.
+func (c *copyPolicy) broke() bool { return !c.proven.Load() && c.broken.Add(1) >= breaks }
+
+func (c *copyPolicy) duplicatesLikely() bool { return c.lookUpsLeft.Load() > 0 }
+
+func (c *copyPolicy) metDuplicates() { c.lookUpsLeft.Store(lookUps) }
+
+// lookedUp takes note of what a look-up found.
+func (c *copyPolicy) lookedUp(found int) {
+	if found > 0 {
+		c.metDuplicates()
+	} else {
+		c.lookUpsLeft.Add(-1)
+	}
+}
+
+// giveUpCopy leaves COPY for good.
+func (p *postgres) giveUpCopy(why string, err error) {
+	if p.copying.impossible.CompareAndSwap(false, true) {
+		p.log.Warn("COPY does not work with this database, storing events by INSERT, which takes it about twice the work",
+			"reason", why, "state", stateOf(err))
+	}
+}
