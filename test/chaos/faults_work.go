@@ -50,6 +50,15 @@ func workFaults() []Fault {
 			Expect: unharmed,
 		},
 		{
+			Name: "work-killed-after-claim", What: "one of two workers dies for good with deliveries in hand; the other dies when it has claimed them, and is started again",
+			Stage: func(c *stage.Config) {
+				c.Workers = 2
+				c.Settings["worker.claim_after"] = "2s"
+			},
+			Harm:   dieOverClaims,
+			Expect: unharmed,
+		},
+		{
 			Name: "work-frozen", What: "SIGSTOP of one of two workers past the claim time, then awake",
 			Stage: func(c *stage.Config) {
 				c.Workers = 2
@@ -107,6 +116,36 @@ func goneForGood(ctx context.Context, r *Run) error {
 		}
 	}
 	r.note("%d deliveries of the dead worker were taken over within %v", left, time.Since(died).Round(time.Second))
+	<-ctx.Done()
+	return nil
+}
+
+// dieOverClaims kills one of two workers for good with deliveries in hand, and
+// the other when it has claimed them and done nothing yet.
+func dieOverClaims(ctx context.Context, r *Run) error {
+	gone, peer := r.Stage.Workers[0], r.Stage.Workers[1]
+	gone.Abandon()
+	if err := r.Stage.KillAt(ctx, gone, fault.WorkRead); err != nil {
+		return err
+	}
+	left, err := pendingOf(context.WithoutCancel(ctx), r.Stage, gone.Name())
+	if err != nil {
+		return err
+	}
+	if left == 0 {
+		return fmt.Errorf("%s died with nothing in hand", gone.Name())
+	}
+	if err := r.Stage.KillAt(ctx, peer, fault.WorkClaim); err != nil {
+		return err
+	}
+	still, err := pendingOf(context.WithoutCancel(ctx), r.Stage, gone.Name())
+	if err != nil {
+		return err
+	}
+	if still == left {
+		return fmt.Errorf("%s died at %s and had claimed none of %d deliveries", peer.Name(), fault.WorkClaim, left)
+	}
+	r.note("%s died for good with %d deliveries in hand, %s when it had claimed %d of them", gone.Name(), left, peer.Name(), left-still)
 	<-ctx.Done()
 	return nil
 }
