@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"os"
 	"os/exec"
@@ -13,7 +14,7 @@ import (
 )
 
 // about says when and where the figures were taken, and with what settings.
-func about(ctx context.Context, o Options, dir string) string {
+func about(ctx context.Context, o Options, programs rig.Programs, dir string) string {
 	load := strings.Fields(text("/proc/loadavg"))
 	if len(load) == 0 {
 		load = []string{"unknown"}
@@ -29,7 +30,7 @@ func about(ctx context.Context, o Options, dir string) string {
 	line("Go", "%s", strings.TrimPrefix(runtime.Version(), "go"))
 	line("Redis", "%s, `%s`, appendfsync everysec where not said otherwise", version(ctx, "redis-server"), strings.Join(rig.RedisSettings(), " "))
 	line("PostgreSQL", "%s, defaults: `%s`", version(ctx, postgres()), strings.Join(rig.PostgresSettings(), " "))
-	line("EventPulse", "defaults: the spool on, worker.concurrency 2, worker.batch_size 1000")
+	line("EventPulse", "%s, defaults: the spool on, %s", revision(ctx), strings.Join(workSettings(ctx, programs.EventPulse), ", "))
 	line("measured", "%d rounds, %d s a measurement, %s events stored, %s rows in a large table",
 		o.Rounds, o.Seconds, number(float64(o.Events)), number(float64(o.Rows)))
 	return b.String()
@@ -71,4 +72,38 @@ func version(ctx context.Context, program string) string {
 		}
 	}
 	return strings.TrimSpace(string(out))
+}
+
+// revision names the state of the checkout.
+func revision(ctx context.Context) string {
+	root, err := rig.ModuleRoot(ctx)
+	if err != nil {
+		return "of an unknown revision"
+	}
+	out, err := exec.CommandContext(ctx, "git", "-C", root, "describe", "--tags", "--always", "--dirty").Output()
+	if err != nil {
+		return "of an unknown revision"
+	}
+	return strings.TrimSpace(string(out))
+}
+
+// workSettings asks the program for those that say how much it does at once.
+func workSettings(ctx context.Context, program string) []string {
+	cmd := exec.CommandContext(ctx, program, "config", "--role", "work", "--output", "json")
+	cmd.Env, cmd.Dir = []string{}, os.TempDir()
+	out, err := cmd.Output()
+	if err != nil {
+		return []string{"unknown: " + err.Error()}
+	}
+	var settings []struct{ Key, Value string }
+	if err := json.Unmarshal(out, &settings); err != nil {
+		return []string{"unknown: " + err.Error()}
+	}
+	var shown []string
+	for _, s := range settings {
+		if s.Key == "worker.batch_size" || s.Key == "worker.concurrency" {
+			shown = append(shown, s.Key+" "+s.Value)
+		}
+	}
+	return shown
 }

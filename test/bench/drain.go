@@ -147,14 +147,19 @@ func (t *table) drainFull(ctx context.Context, preload string) (drained, error) 
 	if err != nil {
 		return d, err
 	}
+	return d, t.holds(ctx, t.count)
+}
+
+// holds fails unless the table holds so many events.
+func (t *table) holds(ctx context.Context, count int) error {
 	var rows int
 	if err := t.rig.DB.QueryRowContext(ctx, "SELECT count(*) FROM events").Scan(&rows); err != nil {
-		return d, fmt.Errorf("count rows: %w", err)
+		return fmt.Errorf("count rows: %w", err)
 	}
-	if rows != t.count {
-		return d, fmt.Errorf("the table has %d rows after %d events", rows, t.count)
+	if rows != count {
+		return fmt.Errorf("the table has %d rows after %d events", rows, count)
 	}
-	return d, nil
+	return nil
 }
 
 // withStream runs f while the rig has a Redis that is empty at first.

@@ -115,21 +115,23 @@ func run(ctx context.Context, args []string, out io.Writer) (ok bool, err error)
 	if err != nil {
 		return false, err
 	}
-	about := about(ctx, f.options, f.dir)
+	about := about(ctx, f.options, programs, f.dir)
 	fmt.Fprintln(out, about)
 	var results []Result
 	for _, s := range chosen {
-		results = append(results, perform(ctx, s, f.options, programs, place.Dir, out))
-		if ctx.Err() != nil {
-			return false, errors.New("interrupted")
+		if ctx.Err() == nil {
+			results = append(results, perform(ctx, s, f.options, programs, place.Dir, out))
 		}
 	}
-	report := about + "\n" + markdown(results)
-	fmt.Fprintf(out, "\n%s", markdown(results))
+	table := markdown(results)
+	fmt.Fprintf(out, "\n%s", table)
 	if f.out != "" {
-		if err := os.WriteFile(f.out, []byte(report), 0o644); err != nil {
+		if err := os.WriteFile(f.out, []byte(about+"\n"+table), 0o644); err != nil {
 			return false, fmt.Errorf("write the result: %w", err)
 		}
+	}
+	if ctx.Err() != nil {
+		return false, errors.New("interrupted")
 	}
 	return allMet(results), nil
 }

@@ -48,6 +48,15 @@ func scenarios() []Scenario {
 		{"batch", "100 events a request, by redis-benchmark XADD", batch},
 		{"drain", "a full stream into the table by one work, by \\copy", drain(0)},
 		{"drain-5%", "the same, of which 5% are stored already", drain(0.05)},
+		{"e2e", "everything at once, at the highest rate that keeps the backlog flat, by \\copy", endToEnd},
+		{"latency", "1,000 events a second, one a request: until answered, and until visible", latency},
+		{"always", "appendfsync always, by everysec", alwaysSynced},
+		{"memory", "memory while busy and idle, processor time while idle, time to be ready", memory},
+		{"growth-table", "cost of an event in a large table, by an empty one", growthTable},
+		{"growth-batch", "cost of an event in requests of 1, 10, 100 and 500", growthBatch},
+		{"growth-payload", "cost of an event with payloads of 100 B to 64 KB", growthPayload},
+		{"growth-workers", "a full stream into the table by 1 to 4 works", growthWorkers},
+		{"parse", "reading one event from JSON", parseEvent},
 	}
 }
 

@@ -69,3 +69,21 @@ func TestParseTiming(t *testing.T) {
 		require.Error(t, err, bad)
 	}
 }
+
+func TestParseGoBenchmark(t *testing.T) {
+	out := `goos: linux
+BenchmarkParse/small_minted-2         	  500000	      2000 ns/op	 110.00 MB/s	     400 B/op	       7 allocs/op
+BenchmarkParse/small-2         	  901234	      1310.5 ns/op	 175.51 MB/s	     368 B/op	       6 allocs/op
+PASS
+`
+	figures, err := parseGoBenchmark(out, "BenchmarkParse/small")
+	require.NoError(t, err)
+	require.Equal(t, map[string]float64{"ns/op": 1310.5, "MB/s": 175.51, "B/op": 368, "allocs/op": 6}, figures)
+	figures, err = parseGoBenchmark("BenchmarkX 1 2 ns/op\n", "BenchmarkX")
+	require.NoError(t, err)
+	require.Equal(t, map[string]float64{"ns/op": 2}, figures)
+	for _, bad := range []string{"", "PASS\n", "BenchmarkX-2 1 much ns/op"} {
+		_, err := parseGoBenchmark(bad, "BenchmarkX")
+		require.Error(t, err, bad)
+	}
+}

@@ -2,7 +2,6 @@ package proc
 
 import (
 	"context"
-	"os"
 	"path/filepath"
 	"testing"
 	"time"
@@ -16,7 +15,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 func TestParseStat(t *testing.T) {
 	s, err := parseStat([]byte("1355 (a) b (c) S 7 1355 1 0 -1 4194560 100 200 3 4 250 50 10 2 20 0 8 0 12345 2076659712 8914\n"))
 	require.NoError(t, err)
-	require.Equal(t, stat{parent: 7, cpu: 3120 * time.Millisecond}, s)
+	require.Equal(t, stat{parent: 7, ended: 120 * time.Millisecond}, s)
 	for _, bad := range []string{"", "1 (x) S 2", "1 (x) S y 1 1 0 -1 0 1 2 3 4 5 6 7 8 9"} {
 		_, err := parseStat([]byte(bad))
 		require.Error(t, err, bad)
@@ -33,15 +32,23 @@ func TestParseStatus(t *testing.T) {
 	}
 }
 
-func TestCPUCountsEndedChildren(t *testing.T) {
-	before, err := CPU(os.Getpid())
+func TestCPUCountsChildren(t *testing.T) {
+	const work = "i=0; while [ $i -lt 200000 ]; do i=$((i+1)); done; "
+	dir := t.TempDir()
+	// A child that has ended, and one that lives.
+	p, err := Start(dir, filepath.Join(dir, "log"), "sh", "-c", "("+work+"); echo one; ("+work+" echo two; sleep 100); true")
 	require.NoError(t, err)
-	_, err = Output(t.Context(), "sh", "-c", "i=0; while [ $i -lt 100000 ]; do i=$((i+1)); done")
-	require.NoError(t, err)
-	after, err := CPU(os.Getpid())
-	require.NoError(t, err)
-	require.Greater(t, after, before)
-	_, err = CPU(1 << 30)
+	used := func(after string) time.Duration {
+		require.Eventually(t, func() bool { return p.Log() == after }, 20*time.Second, time.Millisecond)
+		used, err := CPU(p.PID())
+		require.NoError(t, err)
+		return used
+	}
+	one := used("one\n")
+	require.GreaterOrEqual(t, one, tick)
+	require.Greater(t, used("one\ntwo\n"), one+one/4)
+	require.NoError(t, p.Stop(20*time.Second))
+	_, err = CPU(p.PID())
 	require.Error(t, err)
 }
 

@@ -9,9 +9,11 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
-// tick is the unit of processor times under /proc, which Linux shows to
+// tick is the unit of times under /proc, which Linux shows to
 // programs as a hundredth of a second on every architecture.
 const tick = 10 * time.Millisecond
 
@@ -39,9 +41,20 @@ func CPU(pids ...int) (time.Duration, error) {
 	return sum, nil
 }
 
+// cpuOf returns what the process has used itself, which its clock tells to the
+// nanosecond, and its ended children, to a tick.
 func cpuOf(pid int) (time.Duration, error) {
 	stat, err := readStat(pid)
-	return stat.cpu, err
+	if err != nil {
+		return 0, err
+	}
+	// The clock of another process, see clock_getcpuclockid(3).
+	const ofScheduler = 2
+	var clock unix.Timespec
+	if err := unix.ClockGettime(^int32(pid)<<3|ofScheduler, &clock); err != nil {
+		return 0, fmt.Errorf("processor time of %d: %w", pid, err)
+	}
+	return time.Duration(clock.Nano()) + stat.ended, nil
 }
 
 // parents returns the children of every process.
@@ -65,7 +78,7 @@ func parents() (map[int][]int, error) {
 
 type stat struct {
 	parent int
-	cpu    time.Duration // with that of ended children
+	ended  time.Duration // processor time of ended children
 }
 
 func readStat(pid int) (stat, error) {
@@ -84,7 +97,7 @@ func readStat(pid int) (stat, error) {
 func parseStat(text []byte) (stat, error) {
 	// "pid (name) S ppid …": the name may hold anything, parentheses too.
 	fields := bytes.Fields(text[bytes.LastIndexByte(text, ')')+1:])
-	const state, parent, utime, cstime = 3, 4, 14, 17 // counted from 1, as there
+	const state, parent, cutime, cstime = 3, 4, 16, 17 // counted from 1, as there
 	if len(fields) <= cstime-state {
 		return stat{}, errors.New("too few fields")
 	}
@@ -93,12 +106,12 @@ func parseStat(text []byte) (stat, error) {
 	if s.parent, err = strconv.Atoi(string(fields[parent-state])); err != nil {
 		return stat{}, err
 	}
-	for _, field := range fields[utime-state : cstime-state+1] {
+	for _, field := range fields[cutime-state : cstime-state+1] {
 		ticks, err := strconv.ParseInt(string(field), 10, 64)
 		if err != nil {
 			return stat{}, err
 		}
-		s.cpu += time.Duration(ticks) * tick
+		s.ended += time.Duration(ticks) * tick
 	}
 	return s, nil
 }

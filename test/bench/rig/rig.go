@@ -74,8 +74,9 @@ type Rig struct {
 	DB       *sql.DB // of Database
 	Database string  // its address
 
-	count    int // of directories and logs
-	cleanups []func() error
+	databases map[string]*sql.DB // by address
+	count     int                // of directories and logs
+	cleanups  []func() error
 }
 
 // New makes a rig with a directory of its own under dir, which PostgreSQL's
@@ -88,7 +89,7 @@ func New(programs Programs, dir string) (*Rig, error) {
 	if err := os.Chmod(own, 0o711); err != nil {
 		return nil, fmt.Errorf("open directory to others: %w", err)
 	}
-	r := &Rig{Programs: programs, Dir: own}
+	r := &Rig{Programs: programs, Dir: own, databases: map[string]*sql.DB{}}
 	r.onClose(func() error { return os.RemoveAll(own) })
 	return r, nil
 }
@@ -147,9 +148,13 @@ func (r *Rig) StartPostgres(ctx context.Context) error {
 	return r.UseDatabase(ctx, s.URL())
 }
 
-// UseDatabase makes the schema in the database at url, and the rig's work
-// processes started from now on write there.
+// UseDatabase has the rig, and work processes started from now on, use the
+// database at url. The first time it makes the schema there.
 func (r *Rig) UseDatabase(ctx context.Context, url string) error {
+	if db := r.databases[url]; db != nil {
+		r.Database, r.DB = url, db
+		return nil
+	}
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
 	if _, err := proc.Output(ctx, r.Programs.EventPulse, "migrate", "up", "--database.url", url); err != nil {
@@ -159,6 +164,7 @@ func (r *Rig) UseDatabase(ctx context.Context, url string) error {
 	r.DB = sql.OpenDB(pgdriver.NewConnector(
 		pgdriver.WithDSN(url), pgdriver.WithApplicationName("bench"), pgdriver.WithTimeout(10*time.Minute)))
 	r.onClose(r.DB.Close)
+	r.databases[url] = r.DB
 	return nil
 }
 

@@ -39,13 +39,18 @@ func source(n int) string { return sources[(n%len(sources)+len(sources))%len(sou
 // are of one size.
 const timeFormat = "2006-01-02T15:04:05.000000Z"
 
-func happened(n int) time.Time { return begin.Add(time.Duration(n) * apart) }
+// Happened returns the event's timestamp, which no other event has.
+func Happened(n int) time.Time { return begin.Add(time.Duration(n) * apart) }
+
+// NumberAt returns the number of the event that happened then, in microseconds
+// since 1970.
+func NumberAt(micros int64) int { return int(time.UnixMicro(micros).Sub(begin) / apart) }
 
 // ID returns the event's id, a UUIDv7 of the time that it happened, larger
 // than those of lower numbers.
 func ID(n int) string {
 	var id [16]byte
-	nanos := happened(n).UnixNano()
+	nanos := Happened(n).UnixNano()
 	milli, rest := uint64(nanos)/1e6, uint64(nanos)%1e6
 	binary.BigEndian.PutUint64(id[:8], milli<<16|0x7000|rest<<12/1e6)
 	binary.BigEndian.PutUint64(id[8:], mix(uint64(n))&^(3<<62)|1<<63)
@@ -77,7 +82,7 @@ func (m Maker) payload(n int) string {
 
 // JSON returns the event as a producer posts it, without an id.
 func (m Maker) JSON(n int) string {
-	return `{"event_type":"` + kind(n) + `","source":"` + source(n) + `","timestamp":"` + happened(n).Format(timeFormat) +
+	return `{"event_type":"` + kind(n) + `","source":"` + source(n) + `","timestamp":"` + Happened(n).Format(timeFormat) +
 		`","payload":` + m.payload(n) + `,"metadata":` + metadata + `}`
 }
 
@@ -96,7 +101,7 @@ func (m Maker) Batch(n, count int) string {
 func (m Maker) Fields(n int) []string {
 	return []string{
 		"event_id", ID(n), "event_type", kind(n), "source", source(n),
-		"timestamp", happened(n).Format(timeFormat), "payload", m.payload(n), "metadata", metadata,
+		"timestamp", Happened(n).Format(timeFormat), "payload", m.payload(n), "metadata", metadata,
 	}
 }
 

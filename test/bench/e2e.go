@@ -1,0 +1,223 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/eventpulse/eventpulse/test/bench/measure"
+	"github.com/eventpulse/eventpulse/test/bench/rig"
+	"github.com/eventpulse/eventpulse/test/bench/sample"
+)
+
+// The rates that are tried are shares of what \copy reaches in the same round.
+// The first is a little above the goal, for what is stored at a rate is a
+// little less than what is offered.
+const (
+	goalShare  = 0.35
+	firstShare = goalShare + 0.01
+	shareStep  = 0.05
+	leastShare = 0.01
+	mostShare  = 1.5
+)
+
+// endToEnd searches for the highest rate at which all that is taken in is
+// stored as fast: with a load that waits for nothing but its answers, taking in
+// outruns storing, and the backlog grows for as long as one cares to look.
+func endToEnd(ctx context.Context, e *Env) (func(context.Context, *Round) error, error) {
+	t, err := newTable(ctx, e, sample.Maker{}, e.Events)
+	if err != nil {
+		return nil, err
+	}
+	rate := Figure{Name: "stored, backlog flat", Unit: "events/s", Limit: copyFrom, Goal: atLeast(goalShare)}
+	p99 := Figure{Name: "p99 of a batch", Unit: "ms"}
+	backlog := Figure{Name: "backlog, mean", Unit: "events"}
+	cpu := Figure{Name: "CPU of everything", Unit: "µs/event"}
+	bodies := batches(64)
+	begin := firstShare
+
+	return func(ctx context.Context, r *Round) error {
+		limit, err := t.copy(ctx)
+		if err != nil {
+			return err
+		}
+		try := func(share float64, d time.Duration) (flow, error) {
+			return t.flow(ctx, bodies, share*limit.rate, d)
+		}
+		share, err := search(begin, func(share float64) (bool, error) {
+			f, err := try(share, 2*e.span())
+			return f.sustained(), err
+		})
+		if err != nil {
+			return err
+		}
+		// A short look can be lucky.
+		var f flow
+		for ; share > 0; share -= shareStep {
+			if f, err = try(share, 6*e.span()); err != nil {
+				return err
+			}
+			if f.sustained() {
+				begin = share // of the search in the next round
+				r.Compare(rate, f.stored, limit.rate)
+				r.Note(p99, millis(f.p99))
+				r.Note(backlog, measure.Mean(f.backlogs))
+				r.Note(cpu, f.cpu)
+				return nil
+			}
+		}
+		return errors.Join(fmt.Errorf("no rate keeps the backlog flat: at %s events/s it ended at %s events",
+			number(f.offered), number(f.lastBacklog())), f.refused)
+	}, nil
+}
+
+// search returns the highest share, in steps from begin, that holds, and the
+// least of all where none does. Those above the first that does not hold are
+// not tried.
+func search(begin float64, holds func(share float64) (bool, error)) (float64, error) {
+	share := begin
+	ok, err := holds(share)
+	if err != nil {
+		return 0, err
+	}
+	if ok {
+		for share+shareStep <= mostShare {
+			if ok, err = holds(share + shareStep); err != nil || !ok {
+				return share, err
+			}
+			share += shareStep
+		}
+		return share, nil
+	}
+	for share > leastShare {
+		share = max(share-shareStep, leastShare)
+		if ok, err = holds(share); err != nil || ok {
+			return share, err
+		}
+	}
+	return share, nil
+}
+
+// flow is what came of offering events at a rate to everything at once.
+type flow struct {
+	offered  float64 // events per second, as they should have been
+	stored   float64 // events per second, until all were acknowledged
+	kept     bool    // whether serve took them at their rate
+	backlogs []float64
+	p99      time.Duration // of a batch
+	cpu      float64       // µs of serve, work, Redis and PostgreSQL per event
+	refused  error         // why serve did not take them all
+}
+
+// sustained reports whether it could have gone on for ever: the events were
+// taken as they came, and between the third and the last quarter the backlog
+// grew by no more than comes in a quarter of a second.
+func (f flow) sustained() bool {
+	quarter := len(f.backlogs) / 4
+	if !f.kept || quarter == 0 {
+		return false
+	}
+	last := f.backlogs[len(f.backlogs)-quarter:]
+	third := f.backlogs[len(f.backlogs)-2*quarter : len(f.backlogs)-quarter]
+	return measure.Mean(last)-measure.Mean(third) <= f.offered/4
+}
+
+func (f flow) lastBacklog() float64 {
+	if len(f.backlogs) == 0 {
+		return 0
+	}
+	return f.backlogs[len(f.backlogs)-1]
+}
+
+// flow offers events at a rate for a time, and sees to it that what was
+// sustained is also stored.
+func (t *table) flow(ctx context.Context, bodies []string, rate float64, d time.Duration) (f flow, err error) {
+	if err := t.rig.Exec(ctx, "TRUNCATE "+copyTable, "TRUNCATE events", "CHECKPOINT"); err != nil {
+		return f, err
+	}
+	err = t.withStream(ctx, func() error {
+		f, err = t.flowThrough(ctx, bodies, rate, d)
+		return err
+	})
+	return f, err
+}
+
+func (t *table) flowThrough(ctx context.Context, bodies []string, rate float64, d time.Duration) (f flow, err error) {
+	f.offered = rate
+	if err := t.rig.MakeGroup(ctx); err != nil {
+		return f, err
+	}
+	serve, err := t.rig.Serve(ctx, nil)
+	if err != nil {
+		return f, err
+	}
+	defer func() { err = errors.Join(err, serve.End()) }()
+	work, err := t.rig.Work(ctx, nil)
+	if err != nil {
+		return f, err
+	}
+	defer func() { err = errors.Join(err, work.End()) }()
+	meter, err := t.rig.Meter(serve.PID(), work.PID(), t.rig.Redis.PID(), t.rig.Postgres.PID())
+	if err != nil {
+		return f, err
+	}
+
+	sender := measure.Sender{
+		Addr: serve.API, Path: batchPath, Connections: 8,
+		Requests: max(1, int(rate*d.Seconds()/batchEvents)), Interval: time.Duration(batchEvents / rate * float64(time.Second)),
+		Body: func(n int, buf []byte) []byte { return append(buf, bodies[n%len(bodies)]...) },
+	}
+	begin := time.Now()
+	watching, stop := context.WithCancel(ctx)
+	defer stop()
+	watched := make(chan error, 1)
+	go func() { watched <- t.watchBacklog(watching, &f) }()
+	sent, err := sender.Run(ctx)
+	stop()
+	if watchErr := <-watched; watchErr != nil || ctx.Err() != nil {
+		return f, errors.Join(watchErr, ctx.Err())
+	}
+	if f.refused = err; err != nil {
+		return f, nil
+	}
+	const late = 1.01
+	f.kept = sent.Elapsed <= time.Duration(late*float64(d))+time.Second/2
+	f.p99 = measure.Percentile(sent.Times, 0.99)
+	if !f.sustained() {
+		return f, nil
+	}
+	const often = 50 * time.Millisecond
+	end, err := t.rig.Await(ctx, often, rig.Progress.Done)
+	if err != nil {
+		return f, err
+	}
+	count := sender.Requests * batchEvents
+	f.stored = float64(count) / end.At.Sub(begin).Seconds()
+	if f.cpu, err = costOf(meter, count); err != nil {
+		return f, err
+	}
+	return f, t.holds(ctx, count)
+}
+
+// watchBacklog notes the backlog until ctx ends.
+func (t *table) watchBacklog(ctx context.Context, f *flow) error {
+	const often = 100 * time.Millisecond
+	_, err := t.rig.Await(ctx, often, func(p rig.Progress) bool {
+		f.backlogs = append(f.backlogs, float64(p.Backlog()))
+		return false
+	})
+	if ctx.Err() != nil {
+		return nil // it was told to end
+	}
+	return err
+}
+
+// batches returns bodies that differ.
+func batches(count int) []string {
+	bodies := make([]string, count)
+	for i := range bodies {
+		bodies[i] = sample.Maker{}.Batch(i*batchEvents, batchEvents)
+	}
+	return bodies
+}
