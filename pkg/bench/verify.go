@@ -50,7 +50,6 @@ func (v *verifier) run(ctx context.Context, ledgers []*ledger) error {
 		v.result.Checked += int64(len(page))
 		v.result.Missing += int64(len(missing))
 		v.result.MissingIDs = some(v.result.MissingIDs, missing)
-		v.progress(v.result.Checked)
 	}
 	var err error
 	if v.result.UnclearStored, err = v.stored(ctx, inOrder(ledgers, unclear)); err != nil {
@@ -70,7 +69,9 @@ func (v *verifier) await(ctx context.Context, page []uuid.UUID) (missing []uuid.
 		found, err := v.db.Find(ctx, missing)
 		switch {
 		case err == nil:
-			if missing = v.compare(missing, found); len(missing) == 0 || late {
+			missing = v.compare(missing, found)
+			v.progress(v.result.Checked + int64(len(page)-len(missing)))
+			if len(missing) == 0 || late {
 				return missing, nil
 			}
 		case late || ctx.Err() != nil:
