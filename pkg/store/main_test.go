@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -29,7 +30,20 @@ func openStore(tb testing.TB, url string, change ...func(*store.Config)) *store.
 	s, err := store.Open(cfg, slog.New(slog.DiscardHandler), nil)
 	require.NoError(tb, err)
 	tb.Cleanup(func() { require.NoError(tb, s.Close()) })
+	if strings.HasSuffix(url, insertMark) {
+		store.ByInsert(s)
+	}
 	return s
+}
+
+// insertMark at the end of a PostgreSQL URL makes openStore open a store that
+// does not try COPY.
+const insertMark = "&application_name=by+insert"
+
+// both opens a store that stores by COPY, and one that does by INSERT.
+func both(tb testing.TB, url string) []*store.Store {
+	tb.Helper()
+	return []*store.Store{openStore(tb, url), openStore(tb, url+insertMark)}
 }
 
 // migrated opens a store on url with its schema up to date.
@@ -43,10 +57,12 @@ func migrated(tb testing.TB, url string, change ...func(*store.Config)) *store.S
 
 func sqliteURL(tb testing.TB) string { return "sqlite:" + filepath.Join(tb.TempDir(), "events.db") }
 
-// each runs a test on both databases, each time with the URL of an empty one.
+// each runs a test on every way to store, each time with the URL of an empty
+// database.
 func each(t *testing.T, test func(t *testing.T, url string)) {
 	t.Helper()
 	t.Run("postgres", func(t *testing.T) { test(t, servers.Database(t)) })
+	t.Run("postgres by INSERT", func(t *testing.T) { test(t, servers.Database(t)+insertMark) })
 	t.Run("sqlite", func(t *testing.T) { test(t, sqliteURL(t)) })
 }
 
