@@ -82,7 +82,7 @@ func good() Result {
 	return Result{
 		Fault:  Fault{Name: "good", Expect: unharmed},
 		During: traffic.Summary{Requests: 100, P50: time.Millisecond, P99: 10 * time.Millisecond, Max: time.Second},
-		Fresh:  time.Second, Seen: Seen{Asked: 10},
+		Fresh:  time.Second, Seen: Seen{Ready: readiness{Asked: 10}},
 		Report: verdict.Report{Accepted: 5, Stored: 5},
 	}
 }
@@ -93,7 +93,7 @@ func TestExpectations(t *testing.T) {
 		"p99":               func(r *Result) { r.During.P99 = p99Limit },
 		"not stored at all": func(r *Result) { r.Fresh = -1 },
 		"a fresh event":     func(r *Result) { r.Fresh = freshLimit + 1 },
-		"not ready":         func(r *Result) { r.Seen.NotReady = 1 },
+		"not ready":         func(r *Result) { r.Seen.Ready.NotReady = 1 },
 		"no request":        func(r *Result) { r.During.Requests = 0 },
 		"not be offered":    func(r *Result) { r.Skipped = 1 },
 	} {
@@ -104,8 +104,17 @@ func TestExpectations(t *testing.T) {
 		require.Contains(t, wrong[0], what)
 	}
 	r := good()
-	r.Fault.Expect.Ready, r.Seen.NotReady = false, 3
+	r.Fault.Expect.Ready, r.Seen.Ready.NotReady = false, 3
 	require.Empty(t, expectations(r, p99Limit))
+
+	r = good()
+	r.Fault.Expect.Steady = true
+	r.During.P99, r.Typical = 2*p99Limit, p99Limit/2
+	r.Seen.Ready = readiness{Asked: 200, NotReady: 2}
+	r.All.Valid[traffic.Accepted], r.Skipped = 1000, 50
+	require.Empty(t, expectations(r, p99Limit), "a bad moment of what is steady")
+	r.Typical, r.Seen.Ready.NotReady, r.Skipped = p99Limit, 3, 51
+	require.Len(t, expectations(r, p99Limit), 3)
 }
 
 func TestDeadLettersAreComparedWithThePoison(t *testing.T) {
@@ -128,24 +137,6 @@ func TestDeadLettersAreComparedWithThePoison(t *testing.T) {
 		require.NotEmpty(t, compareLetters(letters, sent), name)
 	}
 	require.NotEmpty(t, compareLetters([]stage.Entry{a}, nil), "none is expected")
-}
-
-func TestFlat(t *testing.T) {
-	rising := make([]float64, 40)
-	warm := make([]float64, 40)
-	for i := range rising {
-		rising[i] = float64(i)
-		warm[i] = min(float64(i), 10)
-	}
-	_, _, ok := flat(warm, 0)
-	require.True(t, ok, "what grows at first only is flat")
-	was, is, ok := flat(rising, 5)
-	require.False(t, ok)
-	require.Less(t, was, is)
-	_, _, ok = flat(rising, 100)
-	require.True(t, ok)
-	_, _, ok = flat([]float64{1, 2}, 0)
-	require.True(t, ok)
 }
 
 func TestSpoolIsDamagedAtOneEvent(t *testing.T) {

@@ -29,6 +29,8 @@ type Fault struct {
 	Harm func(context.Context, *Run) error
 
 	Expect Expect
+	// Outage, when set, is what is expected of what has to wait.
+	Outage *Outage
 }
 
 // Expect is what must be seen on top of what every fault is held to.
@@ -37,8 +39,13 @@ type Expect struct {
 	Share float64
 	// Busy: some must have been answered 503 during the harm.
 	Busy bool
-	// Ready: serve must be ready all the time.
+	// Ready: serve must be ready all the time, or soon and until it dies where
+	// it is killed.
 	Ready bool
+	// Steady: a bad moment of the machine is forgiven, because nothing is done
+	// that could cause one: POST is held to its limit by what it typically
+	// takes, and a few probes may fail and a few events not be offered.
+	Steady bool
 	// Fresh is the longest that an event posted after the healing may take to
 	// be stored; zero is freshLimit.
 	Fresh time.Duration
@@ -50,6 +57,11 @@ const (
 	p99Limit    = time.Second
 	stopLimit   = 15 * time.Second
 	settleLimit = 2 * time.Minute
+	// What is steady is looked at in slices, and so much of it is forgiven:
+	// shares of the probes, and of the events.
+	steadySlice     = 10 * time.Second
+	forgivenProbes  = 0.01
+	forgivenSkipped = 0.05
 	// healedShare is the share accepted once healed, healedGrace later.
 	healedShare = 0.99
 	healedGrace = 3 * time.Second

@@ -17,10 +17,11 @@ func postgresFaults() []Fault {
 			Expect: unharmed,
 		},
 		{
-			Name: "postgres-down", What: "PostgreSQL down for 2 minutes",
+			Name: "postgres-down", What: "PostgreSQL down for 2 minutes, or as long as the load lasts; everything stored within a minute of its return",
 			Window: 2 * time.Minute,
 			Harm:   hold(func(s *stage.Stage) error { return s.Postgres.Stop() }, func(s *stage.Stage) error { return s.Postgres.Start() }),
 			Expect: unharmed,
+			Outage: &Outage{Within: time.Minute, WorkGrowth: 32 << 20},
 		},
 		{
 			Name: "postgres-frozen", What: "SIGSTOP of PostgreSQL with all its processes",

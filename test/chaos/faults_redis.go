@@ -27,10 +27,11 @@ func redisFaults() []Fault {
 			Expect: Expect{Share: nearlyAll},
 		},
 		{
-			Name: "redis-down", What: "Redis down for 2 minutes",
+			Name: "redis-down", What: "Redis down for 2 minutes, or as long as the load lasts",
 			Window: 2 * time.Minute,
 			Harm:   hold(func(s *stage.Stage) error { return s.Redis.Stop() }, func(s *stage.Stage) error { return s.Redis.Start() }),
 			Expect: unharmed,
+			Outage: &Outage{},
 		},
 		{
 			Name: "redis-frozen", What: "SIGSTOP of Redis",

@@ -45,7 +45,8 @@ func spoolFaults() []Fault {
 		{
 			Name: "redis-away-serve-killed", What: "Redis away all the time; kill -9 of serve, about every 10 s; ready whenever it is up",
 			Harm:   while(redisAway, redisBack, every(10*time.Second, act(killServe))),
-			Expect: Expect{Share: most},
+			Expect: Expect{Share: most, Ready: true},
+			Outage: &Outage{},
 		},
 		{
 			Name: "spool-disk-full", What: "Redis away; the 24 MB disk under the spool fills, and later has space again",

@@ -62,7 +62,7 @@ func parse(args []string, out io.Writer) (flags, error) {
 	set.SetOutput(out)
 	set.StringVar(&f.run, "run", "*", "faults to run: names or patterns with *, separated by commas")
 	set.BoolVar(&f.list, "list", false, "show the faults and end")
-	set.DurationVar(&f.duration, "duration", 30*time.Second, "load for each fault; below 30s, faults that last long by nature are cut short")
+	set.DurationVar(&f.duration, "duration", 30*time.Second, "load for each fault; the harm lasts 9s less, where that is not cut short: below 30s, faults that last long by nature are")
 	set.Float64Var(&f.rate, "rate", 500, "events per second")
 	set.DurationVar(&f.soak, "soak", 0, "only load, for so long, with a look at everything that must not grow")
 	set.DurationVar(&f.random, "random", 0, "only random harm to everybody, for so long")

@@ -101,6 +101,9 @@ func (r Result) details() string {
 	for _, wrong := range r.Wrong {
 		fmt.Fprintf(&b, "  ! %s\n", wrong)
 	}
+	if r.Table != "" {
+		b.WriteString("\n" + r.Table + "\n")
+	}
 	return b.String()
 }
 

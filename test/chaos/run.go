@@ -32,6 +32,19 @@ const longCalm = 3 * time.Second
 // full reports whether windows of faults are kept to, or cut short.
 func (o Options) full() bool { return o.Duration >= 30*time.Second }
 
+// calm is how long nothing is done before the harm, and half as long as after.
+func (o Options) calm() time.Duration { return min(o.Duration/10, longCalm) }
+
+// window is how long the harm of a fault lasts: all of the load but the calm,
+// or longer where the fault wants that.
+func (o Options) window(f Fault) time.Duration {
+	window := o.Duration - 3*o.calm()
+	if o.full() {
+		window = max(window, f.Window)
+	}
+	return window
+}
+
 // Run is a fault being run.
 type Run struct {
 	Fault   Fault
@@ -46,6 +59,7 @@ type Run struct {
 	counts  map[string]int
 	notes   []string
 	wrong   []string
+	table   string
 }
 
 func (r *Run) note(format string, args ...any) {
@@ -146,14 +160,10 @@ func (r *Run) play(ctx context.Context, result *Result) {
 	var wg sync.WaitGroup
 	wg.Go(func() { r.Load.Run(loading) })
 
-	calm := min(r.Options.Duration/10, longCalm)
+	calm := r.Options.calm()
 	pause(ctx, calm)
-	window := r.Options.Duration - 3*calm
-	if r.Fault.Window > 0 && r.Options.full() {
-		window = max(window, r.Fault.Window)
-	}
 	result.Harm.From = r.Load.Now()
-	harming, heal := context.WithTimeout(ctx, window)
+	harming, heal := context.WithTimeout(ctx, r.Options.window(r.Fault))
 	err := r.Fault.Harm(harming, r)
 	heal()
 	result.Harm.To = r.Load.Now()
@@ -164,6 +174,10 @@ func (r *Run) play(ctx context.Context, result *Result) {
 		r.fail("the harm: %v", err)
 	}
 
+	looks := func() []progress { return nil }
+	if r.Fault.Outage != nil {
+		looks = r.followDrain(ctx)
+	}
 	wg.Go(func() { result.Fresh = r.fresh(ctx) })
 	pause(ctx, 2*calm)
 	stopLoad()
@@ -177,6 +191,8 @@ func (r *Run) play(ctx context.Context, result *Result) {
 		r.fail("%v", err)
 	}
 	result.Settled = time.Since(begin)
+	result.Quiet = r.Load.Now() - result.Harm.To
+	result.Drained = drained(looks())
 	result.Seen = watch()
 	result.Seen.Drained = max(0, result.Seen.Drained-result.Harm.To)
 }

@@ -4,145 +4,156 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
-	"os"
+	"slices"
 	"strings"
 	"time"
-
-	"github.com/eventpulse/eventpulse/test/chaos/stage"
 )
 
-// gauge is something that must not grow with time.
-type gauge struct {
-	name  string
-	slack float64 // growth that means nothing
-	read  func(context.Context, *stage.Stage) (float64, error)
+const (
+	soakLooks = 240             // or as many as the longest interval takes
+	soakLines = 20              // of the table, but for its head and its foot
+	soakSlice = 5 * time.Second // the longest between two looks
+)
+
+// look is what a gauge showed at a moment.
+type look struct {
+	at    time.Duration
+	value float64
 }
 
-const megabyte = 1 << 20
-
-func gauges() []gauge {
-	ofProcess := func(who func(*stage.Stage) *stage.Child, read func(pid int) float64) func(context.Context, *stage.Stage) (float64, error) {
-		return func(_ context.Context, s *stage.Stage) (float64, error) { return read(who(s).PID()), nil }
-	}
-	megabytes := func(pid int) float64 { return float64(memory(pid)) / megabyte }
-	metric := func(admin func(*stage.Stage) string, name string) func(context.Context, *stage.Stage) (float64, error) {
-		return func(ctx context.Context, s *stage.Stage) (float64, error) {
-			v, _, err := stage.Metric(ctx, admin(s), name)
-			return v, err
-		}
-	}
-	serve := func(s *stage.Stage) string { return s.ServeAdmin }
-	work := func(s *stage.Stage) string { return s.WorkAdmin[0] }
-	return []gauge{
-		{"serve MB", 24, ofProcess(serveOf, megabytes)},
-		{"work MB", 24, ofProcess(workOf, megabytes)},
-		{"serve goroutines", 50, metric(serve, "go_goroutines")},
-		{"work goroutines", 50, metric(work, "go_goroutines")},
-		{"serve files", 50, ofProcess(serveOf, openFiles)},
-		{"work files", 50, ofProcess(workOf, openFiles)},
-		{"stream", 20_000, func(ctx context.Context, s *stage.Stage) (float64, error) {
-			return redisNumber(ctx, s, "XLEN", stage.StreamKey)
-		}},
-		{"pending", 5_000, pendingAll},
-		{"spooled", 100, metric(serve, stage.BacklogMetric)},
-		{"redis MB", 32, redisMemory},
-	}
-}
-
-// soak looks at the gauges for as long as it lasts and notes them as a table.
+// soak looks at the gauges for as long as it lasts, shows them as a table, and
+// says which of them grow. A look in vain is a gap: the machine may have been
+// busy. Too many of them are a failure.
 func soak(ctx context.Context, r *Run) error {
-	const looks = 30
 	deadline, _ := ctx.Deadline()
+	total := time.Until(deadline)
+	interval := min(max(total/soakLooks, 200*time.Millisecond), soakSlice)
 	all := gauges()
-	interval := max(time.Until(deadline)/looks, 200*time.Millisecond)
-	begin := time.Now()
-	header := "    time"
-	for _, g := range all {
-		header += " | " + g.name
-	}
-	table := []string{header}
-	samples := make([][]float64, len(all))
+	series := make([][]look, len(all))
+	looks, begin := 0, time.Now()
+	var lastErr error
 	for ctx.Err() == nil {
-		line := fmt.Sprintf("    %s", time.Since(begin).Round(time.Second))
+		looks++
 		for i, g := range all {
 			v, err := g.read(context.WithoutCancel(ctx), r.Stage)
 			if err != nil {
-				return fmt.Errorf("%s: %w", g.name, err)
+				lastErr = fmt.Errorf("%s: %w", g.name, err)
+				continue
 			}
-			samples[i] = append(samples[i], v)
-			line += fmt.Sprintf(" | %.0f", v)
+			series[i] = append(series[i], look{min(time.Since(begin), total-1), v})
 		}
-		table = append(table, line)
 		// Uneven, or it would keep step with what work does every second.
 		pause(ctx, interval*3/4+rand.N(interval/2))
 	}
-	r.note("soak:\n%s", strings.Join(table, "\n"))
+	r.table = soakTable(all, series, total)
 	for i, g := range all {
-		if was, is, ok := flat(samples[i], g.slack); !ok {
-			r.fail("%s is not flat: %.0f in the second quarter, %.0f in the last", g.name, was, is)
+		if seen := len(series[i]); seen < looks*9/10 {
+			r.fail("%s was seen at %d of %d looks: %v", g.name, seen, looks, lastErr)
+		}
+		if f := flatness(series[i], total); f.growth() > g.slack {
+			r.fail("%s is not flat: seldom under %.0f in the second quarter, and under %.0f in the last; %.0f more mean nothing", g.name, f.was, f.is, g.slack)
 		}
 	}
 	return nil
 }
 
-// flat compares the last quarter with the second one, the first being for
-// warming up: a fifth more, and the slack, mean nothing.
-func flat(samples []float64, slack float64) (was, is float64, ok bool) {
-	n := len(samples)
-	if n < 4 {
-		return 0, 0, true
+// flat is what a gauge seldom fell below in the second quarter of the time and
+// in the last one, the first being for warming up. A leak raises that; a spike
+// does not, nor a busy machine in one of them, nor the saw-tooth of what fills
+// and is emptied.
+type flat struct{ was, is float64 }
+
+func (f flat) growth() float64 { return f.is - f.was }
+
+// quartile of values, the lower one, 0 of none.
+func quartile(values []float64) float64 {
+	if len(values) == 0 {
+		return 0
 	}
-	was, is = mean(samples[n/4:n/2]), mean(samples[n-n/4:])
-	return was, is, is <= was*1.2+slack
+	return slices.Sorted(slices.Values(values))[len(values)/4]
 }
 
-func mean(values []float64) float64 {
-	sum := 0.0
-	for _, v := range values {
-		sum += v
+func flatness(series []look, total time.Duration) flat {
+	was, is := between(series, total/4, total/2), between(series, total*3/4, total)
+	if len(was) == 0 || len(is) == 0 {
+		return flat{}
 	}
-	return sum / float64(len(values))
+	return flat{quartile(was), quartile(is)}
 }
 
-func openFiles(pid int) float64 {
-	files, _ := os.ReadDir(fmt.Sprintf("/proc/%d/fd", pid))
-	return float64(len(files))
-}
-
-func redisNumber(ctx context.Context, s *stage.Stage, command ...string) (float64, error) {
-	replies, err := stage.Redis(ctx, s.Redis.Addr(), command)
-	if err != nil {
-		return 0, err
-	}
-	n, _ := replies[0].(int64)
-	return float64(n), nil
-}
-
-func pendingAll(ctx context.Context, s *stage.Stage) (float64, error) {
-	replies, err := stage.Redis(ctx, s.Redis.Addr(), []string{"XPENDING", stage.StreamKey, stage.Group})
-	if err != nil {
-		return 0, err
-	}
-	summary, _ := replies[0].([]any)
-	if len(summary) == 0 {
-		return 0, nil
-	}
-	n, _ := summary[0].(int64)
-	return float64(n), nil
-}
-
-func redisMemory(ctx context.Context, s *stage.Stage) (float64, error) {
-	replies, err := stage.Redis(ctx, s.Redis.Addr(), []string{"INFO", "memory"})
-	if err != nil {
-		return 0, err
-	}
-	text, _ := replies[0].(string)
-	for line := range strings.Lines(text) {
-		if value, ok := strings.CutPrefix(strings.TrimSpace(line), "used_memory:"); ok {
-			var n float64
-			_, err := fmt.Sscan(value, &n)
-			return n / megabyte, err
+// between returns the values seen from one moment until before another.
+func between(series []look, from, to time.Duration) (values []float64) {
+	for _, l := range series {
+		if l.at >= from && l.at < to {
+			values = append(values, l.value)
 		}
 	}
-	return 0, fmt.Errorf("INFO memory says nothing of used_memory")
+	return values
+}
+
+// soakTable shows the gauges as a Markdown table: medians of equal stretches of
+// the time, and below them the most that was seen and what is judged: what it
+// was over in three quarters of the looks.
+func soakTable(all []gauge, series [][]look, total time.Duration) string {
+	rows := [][]string{{"until"}, {"---"}}
+	for _, g := range all {
+		rows[0] = append(rows[0], g.name)
+		rows[1] = append(rows[1], "--:")
+	}
+	row := func(name string, value func(int) (float64, bool)) {
+		cells := []string{name}
+		for i := range all {
+			cell := ""
+			if v, ok := value(i); ok {
+				cell = fmt.Sprintf("%.0f", v)
+			}
+			cells = append(cells, cell)
+		}
+		rows = append(rows, cells)
+	}
+	edge := func(n int) time.Duration { return total / soakLines * time.Duration(n) }
+	for n := range soakLines {
+		from, to := edge(n), edge(n+1)
+		row(to.Round(time.Second).String(), func(i int) (float64, bool) {
+			values := between(series[i], from, to)
+			return median(values), len(values) > 0
+		})
+	}
+	row("most", func(i int) (most float64, ok bool) {
+		for _, l := range series[i] {
+			most = max(most, l.value)
+		}
+		return most, len(series[i]) > 0
+	})
+	row("judged early", func(i int) (float64, bool) { return flatness(series[i], total).was, true })
+	row("judged late", func(i int) (float64, bool) { return flatness(series[i], total).is, true })
+	row("may grow by", func(i int) (float64, bool) { return all[i].slack, true })
+	return aligned(rows)
+}
+
+// aligned writes rows as lines of cells of equal width. The second is a rule.
+func aligned(rows [][]string) string {
+	widths := make([]int, len(rows[0]))
+	for _, cells := range rows {
+		for i, cell := range cells {
+			widths[i] = max(widths[i], len(cell))
+		}
+	}
+	var b strings.Builder
+	for n, cells := range rows {
+		for i, cell := range cells {
+			filling := strings.Repeat(" ", widths[i]-len(cell))
+			switch {
+			case n == 1:
+				cell = strings.Repeat("-", len(filling)) + cell
+			case i == 0:
+				cell += filling
+			default:
+				cell = filling + cell
+			}
+			b.WriteString("| " + cell + " ")
+		}
+		b.WriteString("|\n")
+	}
+	return b.String()
 }

@@ -18,8 +18,9 @@ import (
 
 // Seen is what was looked at all the time.
 type Seen struct {
-	Asked, NotReady       int   // how often serve was asked, and was not ready
-	ServeBytes, WorkBytes int64 // the most memory each took
+	Ready                 readiness // of serve
+	ServeBytes, WorkBytes int64     // the most memory each took
+	Memory                []footprint
 	// Spooled is the most events the spool held, Drained when it was last
 	// seen to hold one: on the load's clock, then since the healing.
 	Spooled int64
@@ -34,7 +35,8 @@ type Seen struct {
 func (r *Run) watch(ctx context.Context) func() Seen {
 	ctx, stop := context.WithCancel(ctx)
 	var wg sync.WaitGroup
-	var seen Seen
+	// The stage was ready when it was opened, if it could be.
+	seen := Seen{Ready: readiness{life: r.Stage.Serve.Starts(), up: !r.Stage.Config.RedisAbsent}}
 	var fsync time.Duration
 	wg.Go(func() {
 		for ctx.Err() == nil {
@@ -52,24 +54,36 @@ func (r *Run) watch(ctx context.Context) func() Seen {
 }
 
 func (r *Run) look(ctx context.Context, seen *Seen) {
+	serve := r.Stage.Serve
+	life, alive := serve.Starts(), serve.PID() != 0
 	ready := stage.Probe(ctx, r.Stage.ServeAdmin+"/readyz")
+	if !ready {
+		pause(ctx, reaping)
+	}
+	alive = alive && serve.PID() != 0 && serve.Starts() == life
 	spooled, _, _ := stage.Metric(ctx, r.Stage.ServeAdmin, stage.BacklogMetric)
 	if ctx.Err() != nil {
 		return
 	}
-	seen.Asked++
-	if !ready {
-		seen.NotReady++
+	now := r.Load.Now()
+	if alive {
+		seen.Ready.saw(now, life, ready)
 	}
 	if spooled > 0 {
 		seen.Spooled = max(seen.Spooled, int64(spooled))
-		seen.Drained = r.Load.Now()
+		seen.Drained = now
 	}
-	seen.ServeBytes = max(seen.ServeBytes, memory(r.Stage.Serve.PID()))
+	size := footprint{at: now, serve: memory(serve.PID())}
 	for _, w := range r.Stage.Workers {
-		seen.WorkBytes = max(seen.WorkBytes, memory(w.PID()))
+		size.work = max(size.work, memory(w.PID()))
 	}
+	seen.Memory = append(seen.Memory, size)
+	seen.ServeBytes, seen.WorkBytes = max(seen.ServeBytes, size.serve), max(seen.WorkBytes, size.work)
 }
+
+// reaping is less than a process that died stays dead, and enough for it to
+// be seen dead.
+const reaping = 50 * time.Millisecond
 
 // slowestFsync writes a little to a file in dir now and then.
 func slowestFsync(ctx context.Context, dir string) (slowest time.Duration) {

@@ -1,6 +1,7 @@
 package traffic
 
 import (
+	"maps"
 	"slices"
 	"time"
 )
@@ -65,6 +66,24 @@ func Summarize(shots []Shot, within Span, deaf ...Span) Summary {
 		s.P50, s.P99, s.Max = percentile(times, 50), percentile(times, 99), times[len(times)-1]
 	}
 	return s
+}
+
+// P99s cuts the span into slices and returns the p99 of the shots that began
+// in each, those of nothing sent left out, and slices without any.
+func P99s(shots []Shot, within Span, slice time.Duration) []time.Duration {
+	times := map[time.Duration][]time.Duration{}
+	for _, shot := range shots {
+		if shot.At >= within.From && shot.At <= within.To && shot.Outcome != Unsent {
+			n := (shot.At - within.From) / slice
+			times[n] = append(times[n], shot.Took)
+		}
+	}
+	var p99s []time.Duration
+	for _, n := range slices.Sorted(maps.Keys(times)) {
+		slices.Sort(times[n])
+		p99s = append(p99s, percentile(times[n], 99))
+	}
+	return p99s
 }
 
 // percentile of sorted times, of which there is at least one.
