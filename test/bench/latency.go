@@ -116,6 +116,11 @@ func (w *watcher) watch(ctx context.Context) error {
 		return fmt.Errorf("look at the table: %w", err)
 	}
 	defer func() { _ = conn.Close() }()
+	// PostgreSQL has not looked at the table since it was empty, and would read
+	// all of it every time.
+	if _, err := conn.ExecContext(ctx, "SET enable_seqscan = off; SET enable_bitmapscan = off"); err != nil {
+		return fmt.Errorf("look at the table: %w", err)
+	}
 	ticker := time.NewTicker(often)
 	defer ticker.Stop()
 	begin := time.Now()
