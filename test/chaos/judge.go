@@ -151,7 +151,7 @@ func expectations(r Result, p99 time.Duration) []string {
 		bad("a fresh event took %v to be stored, should be at most %v", r.Fresh.Round(time.Millisecond), limit)
 	}
 	if ready := r.Seen.Ready; r.Fault.Expect.Ready && float64(ready.NotReady) > probes*float64(ready.Asked) {
-		bad("serve was not ready %d of %d times", ready.NotReady, ready.Asked)
+		bad("serve was not ready %d of %d times, at first: %v", ready.NotReady, ready.Asked, ready.Why)
 	}
 	if float64(r.Skipped) > skipped*float64(r.All.Sent()) {
 		bad("%d events could not be offered: too many requests were waiting", r.Skipped)

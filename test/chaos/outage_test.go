@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -27,25 +28,26 @@ func TestHarmLastsAsLongAsTheLoadButForTheCalm(t *testing.T) {
 }
 
 func TestReadinessIsOfOneLife(t *testing.T) {
-	second := time.Second
+	second, ill := time.Second, errors.New("ill")
 	r := readiness{life: 1, up: true}
-	r.saw(1*second, 1, true)
+	r.saw(1*second, 1, nil)
 	require.Zero(t, r.NotReady)
-	r.saw(2*second, 1, false)
+	r.saw(2*second, 1, ill)
 	require.Equal(t, 1, r.NotReady, "ready once, ready always")
+	require.Equal(t, ill, r.Why)
 
-	r.saw(3*second, 2, false)
-	r.saw(3*second+200*time.Millisecond, 2, false)
-	r.saw(4*second, 2, true)
+	r.saw(3*second, 2, ill)
+	r.saw(3*second+200*time.Millisecond, 2, ill)
+	r.saw(4*second, 2, nil)
 	require.Equal(t, 1, r.NotReady, "it came up")
 	require.Equal(t, second, r.Slowest)
-	r.saw(5*second, 2, false)
+	r.saw(5*second, 2, ill)
 	require.Equal(t, 2, r.NotReady)
 
-	r.saw(6*second, 3, false)
-	r.saw(6*second+comingUp, 3, false)
+	r.saw(6*second, 3, ill)
+	r.saw(6*second+comingUp, 3, ill)
 	require.Equal(t, 2, r.NotReady)
-	r.saw(7*second+comingUp, 3, false)
+	r.saw(7*second+comingUp, 3, ill)
 	require.Equal(t, 3, r.NotReady, "it does not come up")
 	require.Equal(t, 9, r.Asked)
 }

@@ -15,11 +15,13 @@ type readiness struct {
 
 	Asked, NotReady int
 	Slowest         time.Duration // the longest that a life took to be ready
+	Why             error         // it was not ready, the first time
 }
 
-// saw enters what a process answered that lived from before it was asked until
-// after.
-func (r *readiness) saw(at time.Duration, life int, ready bool) {
+// saw enters what a process answered, nil being ready, that lived from before it
+// was asked until after.
+func (r *readiness) saw(at time.Duration, life int, answer error) {
+	ready := answer == nil
 	if life != r.life {
 		r.life, r.since, r.up = life, at, false
 	}
@@ -28,6 +30,8 @@ func (r *readiness) saw(at time.Duration, life int, ready bool) {
 	case ready && !r.up:
 		r.up, r.Slowest = true, max(r.Slowest, at-r.since)
 	case !ready && (r.up || at-r.since > comingUp):
-		r.NotReady++
+		if r.NotReady++; r.Why == nil {
+			r.Why = answer
+		}
 	}
 }

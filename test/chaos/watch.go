@@ -56,8 +56,8 @@ func (r *Run) watch(ctx context.Context) func() Seen {
 func (r *Run) look(ctx context.Context, seen *Seen) {
 	serve := r.Stage.Serve
 	life, alive := serve.Starts(), serve.PID() != 0
-	ready := stage.Probe(ctx, r.Stage.ServeAdmin+"/readyz")
-	if !ready {
+	ready := stage.Ask(ctx, r.Stage.ServeAdmin+"/readyz")
+	if ready != nil {
 		pause(ctx, reaping)
 	}
 	alive = alive && serve.PID() != 0 && serve.Starts() == life

@@ -41,13 +41,15 @@ func (s *Stage) awaitReady(ctx context.Context) error {
 }
 
 // Probe reports whether url answers 200 in time.
-func Probe(ctx context.Context, url string) bool {
+func Probe(ctx context.Context, url string) bool { return Ask(ctx, url) == nil }
+
+// Ask returns nil when url answers 200 in time, and else what it answers.
+func Ask(ctx context.Context, url string) error {
 	body, err := get(ctx, url)
 	if err != nil {
-		return false
+		return err
 	}
-	_ = body.Close()
-	return true
+	return body.Close()
 }
 
 func get(ctx context.Context, url string) (io.ReadCloser, error) {
@@ -65,8 +67,10 @@ func get(ctx context.Context, url string) (io.ReadCloser, error) {
 	}
 	body := &cancelled{resp.Body, cancel}
 	if resp.StatusCode != http.StatusOK {
+		const enough = 500
+		why, _ := io.ReadAll(io.LimitReader(body, enough))
 		_ = body.Close()
-		return nil, fmt.Errorf("GET %s: %s", url, resp.Status)
+		return nil, fmt.Errorf("GET %s: %s: %q", url, resp.Status, why)
 	}
 	return body, nil
 }
