@@ -40,14 +40,30 @@ const refusalAge = 10 * time.Second
 type groupStream interface {
 	EnsureGroup(ctx context.Context) error
 	Publish(ctx context.Context, events []event.Event) error
+	PublishWithin(ctx context.Context, timeout time.Duration, events []event.Event) error
 }
+
+// errNotYet is the answer before the group exists.
+var errNotYet = event.Unavailable("the event stream is not ready yet", nil)
 
 // Publish passes events on once the group exists, and is unavailable before.
 func (k *groupKeeper) Publish(ctx context.Context, events []event.Event) error {
 	if !k.exists.Load() {
-		return event.Unavailable("the event stream is not ready yet", nil)
+		return errNotYet
 	}
-	err := k.stream.Publish(ctx, events)
+	return k.noted(k.stream.Publish(ctx, events))
+}
+
+// PublishWithin is Publish within a time of the caller's.
+func (k *groupKeeper) PublishWithin(ctx context.Context, timeout time.Duration, events []event.Event) error {
+	if !k.exists.Load() {
+		return errNotYet
+	}
+	return k.noted(k.stream.PublishWithin(ctx, timeout, events))
+}
+
+// noted keeps in mind what became of an attempt to publish, and returns it.
+func (k *groupKeeper) noted(err error) error {
 	switch {
 	case err != nil:
 		k.refusal.Store(&refusal{err, time.Now()})

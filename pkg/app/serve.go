@@ -47,7 +47,7 @@ func NewServe(cfg config.Config, log *slog.Logger) (_ *Serve, err error) {
 	var publisher ingest.Publisher = s.keeper
 	ready := server.Check{Name: "stream", Probe: s.keeper.Check}
 	if cfg.Spool.Dir != "" {
-		s.spool, err = spool.Open(cfg.Spool, spool.Punctual(s.keeper), log, reg)
+		s.spool, err = spool.Open(cfg.Spool, s.keeper, log, reg)
 		if err != nil {
 			return nil, fmt.Errorf("%w (spool.dir names its directory; empty does without, and answers 503 while Redis is away)", err)
 		}

@@ -114,10 +114,11 @@ func (b *bodies) keep(buf *[]byte) {
 // failed turns what ended the reading of a body into its answer; nil stays
 // nil.
 func (b *bodies) failed(err error) error {
+	if err == nil {
+		return nil
+	}
 	var f *failure
 	switch {
-	case err == nil:
-		return nil
 	case errors.As(err, &f):
 		return f
 	case errors.Is(err, errNoRoom):

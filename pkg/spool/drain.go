@@ -91,7 +91,7 @@ func (d *drainer) publish(ctx context.Context, n int, probe bool) {
 	ticket, _ := d.breaker.allow()
 	before := d.requests.Load()
 	start := time.Now()
-	err := d.drain.publish(ctx, d.cfg.DrainTimeout, events)
+	err := d.give(ctx, d.cfg.DrainTimeout, events)
 	took := time.Since(start)
 
 	answered := err == nil || aboutContent(err)

@@ -28,7 +28,6 @@ const (
 	refuses             // fails at once, nothing happened
 	loses               // takes the events and then fails
 	hangs               // until ctx ends
-	deaf                // until woken, whatever ctx does
 	disagrees           // refuses the events for what they are
 )
 
@@ -40,7 +39,6 @@ type stream struct {
 	calls  atomic.Int64
 	inside atomic.Int64
 	delay  atomic.Int64
-	awake  chan struct{}
 	// picky are refused for their content, in every mode.
 	picky map[uuid.UUID]bool
 
@@ -52,16 +50,16 @@ type stream struct {
 }
 
 func newStream(mode behaviour) *stream {
-	s := &stream{awake: make(chan struct{}), times: map[uuid.UUID]int{}, last: map[uuid.UUID]event.Event{}}
+	s := &stream{times: map[uuid.UUID]int{}, last: map[uuid.UUID]event.Event{}}
 	s.set(mode)
 	return s
 }
 
 func (s *stream) set(mode behaviour) { s.mode.Store(int32(mode)) }
 
-func (s *stream) wake() { close(s.awake) }
-
-func (s *stream) Publish(ctx context.Context, events []event.Event) error {
+func (s *stream) PublishWithin(ctx context.Context, timeout time.Duration, events []event.Event) error {
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
 	s.calls.Add(1)
 	s.inside.Add(1)
 	defer s.inside.Add(-1)
@@ -86,8 +84,6 @@ func (s *stream) Publish(ctx context.Context, events []event.Event) error {
 	case hangs:
 		<-ctx.Done()
 		return event.Unavailable("no answer", ctx.Err())
-	case deaf:
-		<-s.awake
 	case disagrees:
 		return &event.Error{Kind: event.KindTooLarge, Detail: "too large"}
 	}

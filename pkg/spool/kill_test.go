@@ -63,7 +63,7 @@ func child(part string) {
 // teller is a stream that takes everything, a batch a millisecond, and says so.
 type teller struct{}
 
-func (teller) Publish(_ context.Context, events []event.Event) error {
+func (teller) PublishWithin(_ context.Context, _ time.Duration, events []event.Event) error {
 	time.Sleep(time.Millisecond)
 	tell(events)
 	return nil

@@ -46,7 +46,7 @@ func (s *Spool) Publish(ctx context.Context, events []event.Event) error {
 	// Nothing is lost by trying a stream that has failed, if it is time to,
 	// there is time for it and it was not asked just now.
 	if streamErr == nil && ctx.Err() == nil && time.Since(start) < s.cfg.CommitTimeout && s.breaker.probe() {
-		err := s.live.publish(ctx, s.cfg.Deadline, events)
+		err := s.give(ctx, s.cfg.Deadline, events)
 		s.breaker.probed(err == nil || aboutContent(err))
 		if err == nil || aboutContent(err) {
 			return err
@@ -59,11 +59,11 @@ func (s *Spool) Publish(ctx context.Context, events []event.Event) error {
 // tryStream gives events to the stream and the outcome to the breaker.
 func (s *Spool) tryStream(ctx context.Context, ticket uint64, events []event.Event) error {
 	s.requests.Add(1)
-	err := s.live.publish(ctx, s.cfg.Deadline, events)
+	err := s.give(ctx, s.cfg.Deadline, events)
 	switch {
 	case err == nil, aboutContent(err):
 		s.breaker.succeeded(ticket)
-	case errors.Is(ctx.Err(), context.Canceled), errors.Is(err, errTooManyCalls):
+	case errors.Is(ctx.Err(), context.Canceled):
 		// It says nothing about the stream.
 	case ctx.Err() != nil:
 		// The caller had less time than the stream is given: no verdict of

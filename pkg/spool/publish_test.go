@@ -3,7 +3,6 @@ package spool
 import (
 	"context"
 	"errors"
-	"log/slog"
 	"slices"
 	"sync"
 	"testing"
@@ -27,7 +26,7 @@ func TestPublishLeavesTheDiskAloneWhileTheStreamTakes(t *testing.T) {
 }
 
 func TestPublishSpoolsWhatTheStreamDoesNotTake(t *testing.T) {
-	for name, mode := range map[string]behaviour{"refuses": refuses, "takes and fails": loses, "hangs": hangs, "deaf": deaf} {
+	for name, mode := range map[string]behaviour{"refuses": refuses, "takes and fails": loses, "hangs": hangs} {
 		t.Run(name, func(t *testing.T) {
 			s := newStream(mode)
 			r := start(t, quick(t.TempDir()), s)
@@ -43,16 +42,13 @@ func TestPublishSpoolsWhatTheStreamDoesNotTake(t *testing.T) {
 			require.Positive(t, r.metric(t, "oldest_age_seconds"))
 			require.NoError(t, r.Check(context.Background()))
 			// A time-out opens the breaker at once, other failures soon.
-			if mode == hangs || mode == deaf {
+			if mode == hangs {
 				require.EqualValues(t, 1, s.calls.Load())
 			} else {
 				require.EqualValues(t, failuresToOpen, s.calls.Load())
 			}
 
 			s.set(takes)
-			if mode == deaf {
-				s.wake()
-			}
 			r.run(t)
 			r.drained(t)
 			require.ElementsMatch(t, ids(events), s.taken())
@@ -125,7 +121,7 @@ func TestPublishSurvivesAPanic(t *testing.T) {
 
 type panicking struct{}
 
-func (panicking) Publish(context.Context, []event.Event) error { panic("no") }
+func (panicking) PublishWithin(context.Context, time.Duration, []event.Event) error { panic("no") }
 
 func TestPublishAfterClose(t *testing.T) {
 	r := start(t, quick(t.TempDir()), newStream(takes))
@@ -135,83 +131,54 @@ func TestPublishAfterClose(t *testing.T) {
 	require.NoError(t, r.Close())
 }
 
-// A stream known to heed its context is called without further ado, and what
-// it costs to hang is bounded all the same.
-func TestPublishToAPunctualStream(t *testing.T) {
-	s := newStream(hangs)
-	spool, err := Open(quick(t.TempDir()), Punctual(s), slog.New(slog.DiscardHandler), nil)
-	require.NoError(t, err)
-	events := makeEvents(3)
-	for i := range events {
-		require.NoError(t, spool.Publish(context.Background(), events[i:i+1]))
-	}
-	require.EqualValues(t, 1, s.calls.Load())
-	s.set(takes)
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan struct{})
-	go func() { defer close(done); spool.Run(ctx) }()
-	eventually(t, "the spool is drained", func() bool { n, _ := spool.Backlog(); return n == 0 })
-	require.Equal(t, ids(events), s.taken())
-	eventually(t, "the breaker closes", func() bool { return spool.breaker.state() == breakerClosed })
-	require.NoError(t, spool.Publish(context.Background(), makeEvents(1)))
-	cancel()
-	<-done
-	require.NoError(t, spool.Close())
-}
-
 // A stream that hangs costs the requests under way their deadline, and those
 // that come later nothing.
 func TestPublishStaysFastWhileTheStreamHangs(t *testing.T) {
-	for name, mode := range map[string]behaviour{"hangs": hangs, "deaf": deaf} {
-		t.Run(name, func(t *testing.T) {
-			s := newStream(takes)
-			cfg := DefaultConfig()
-			cfg.Dir = memoryDir(t)
-			r := start(t, cfg, s)
-			r.run(t)
-			const rate, seconds = 500, 3
-			var (
-				mu      sync.Mutex
-				took    []time.Duration
-				failed  []error
-				sent    []event.Event
-				clients sync.WaitGroup
-			)
-			tick := time.NewTicker(time.Second / rate)
-			defer tick.Stop()
-			for i := range rate * seconds {
-				<-tick.C
-				if i == rate/2 {
-					s.set(mode)
-				}
-				clients.Go(func() {
-					events := makeEvents(1)
-					start := time.Now()
-					err := r.Publish(context.Background(), events)
-					d := time.Since(start)
-					mu.Lock()
-					defer mu.Unlock()
-					took = append(took, d)
-					sent = append(sent, events...)
-					if err != nil {
-						failed = append(failed[:0], err)
-					}
-				})
+	s := newStream(takes)
+	cfg := DefaultConfig()
+	cfg.Dir = memoryDir(t)
+	r := start(t, cfg, s)
+	r.run(t)
+	const rate, seconds = 500, 3
+	var (
+		mu      sync.Mutex
+		took    []time.Duration
+		failed  []error
+		sent    []event.Event
+		clients sync.WaitGroup
+	)
+	tick := time.NewTicker(time.Second / rate)
+	defer tick.Stop()
+	for i := range rate * seconds {
+		<-tick.C
+		if i == rate/2 {
+			s.set(hangs)
+		}
+		clients.Go(func() {
+			events := makeEvents(1)
+			start := time.Now()
+			err := r.Publish(context.Background(), events)
+			d := time.Since(start)
+			mu.Lock()
+			defer mu.Unlock()
+			took = append(took, d)
+			sent = append(sent, events...)
+			if err != nil {
+				failed = append(failed[:0], err)
 			}
-			clients.Wait()
-			require.Empty(t, failed)
-			p50, p99, most := percentiles(took)
-			t.Logf("p50 %s, p99 %s, max %s; %d calls of the stream, %d of them under way at the end",
-				p50, p99, most, s.calls.Load(), s.inside.Load())
-			require.Less(t, p99, time.Second)
-			require.Less(t, s.inside.Load(), int64(rate/2))
-
-			s.set(takes)
-			s.wake()
-			r.drained(t)
-			require.ElementsMatch(t, ids(sent), s.taken())
 		})
 	}
+	clients.Wait()
+	require.Empty(t, failed)
+	p50, p99, most := percentiles(took)
+	t.Logf("p50 %s, p99 %s, max %s; %d calls of the stream, %d of them under way at the end",
+		p50, p99, most, s.calls.Load(), s.inside.Load())
+	require.Less(t, p99, time.Second)
+	require.Less(t, s.inside.Load(), int64(rate/2))
+
+	s.set(takes)
+	r.drained(t)
+	require.ElementsMatch(t, ids(sent), s.taken())
 }
 
 func TestPublishGroupsCommits(t *testing.T) {
@@ -289,20 +256,6 @@ func TestBreakerIgnoresOutcomesFromBefore(t *testing.T) {
 		b.succeeded(ticket)
 	}
 	require.Equal(t, breakerClosed, b.state())
-}
-
-func TestGuardBoundsItsCalls(t *testing.T) {
-	s := newStream(deaf)
-	g := newGuard(s, 3)
-	for range 3 {
-		err := g.publish(context.Background(), time.Millisecond, makeEvents(1))
-		require.True(t, timedOut(err), err)
-	}
-	require.ErrorIs(t, g.publish(context.Background(), time.Millisecond, makeEvents(1)), errTooManyCalls)
-	s.wake()
-	eventually(t, "they return", func() bool { return g.calls.Load() == 0 })
-	require.NoError(t, g.publish(context.Background(), 10*time.Second, makeEvents(1)))
-	g.close()
 }
 
 func percentiles(took []time.Duration) (p50, p99, most time.Duration) {

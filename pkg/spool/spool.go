@@ -15,22 +15,21 @@ import (
 
 // Publisher takes events.
 //
-// When Publish returns nil, every event is durable. After an error none, some
-// or all of them may be, then or a little later. An error for what an event is
-// has a kind that says so; any other one may be gone at the next attempt.
+// When PublishWithin returns nil, every event is durable. After an error none,
+// some or all of them may be, then or a little later. An error for what an
+// event is has a kind that says so; any other one may be gone at the next
+// attempt.
 //
-// Publish should return when ctx ends, though the spool does not depend on it.
-// Nobody changes the events after the call, which may still be under way then.
+// It returns within timeout or when ctx ends, whatever it waits for: requests
+// wait as long as it does, and nothing of theirs can be put on disk before. An
+// answer that did not come in time is an error that wraps
+// [os.ErrDeadlineExceeded] or [context.DeadlineExceeded]. Nobody changes the
+// events after the call.
 type Publisher interface {
-	Publish(ctx context.Context, events []event.Event) error
+	PublishWithin(ctx context.Context, timeout time.Duration, events []event.Event) error
 }
 
 const (
-	// mostCalls bounds the requests that wait for the stream at a time.
-	mostCalls = 4096
-	// mostDrains bounds the drainer's attempts that were given up and have
-	// not returned.
-	mostDrains = 4
 	// closePatience is how long Close waits for the disk.
 	closePatience = 5 * time.Second
 	// segmentBytes is when a segment is full: the disk space of what is
@@ -45,8 +44,7 @@ type Spool struct {
 	log     *slog.Logger
 	metrics *metrics
 	breaker *breaker
-	live    *guard
-	drain   *guard
+	next    Publisher
 	journal *journal
 	// requests counts those that tried the stream, for the drainer to see
 	// whether it is alone.
@@ -80,8 +78,7 @@ func open(cfg Config, next Publisher, log *slog.Logger, reg prometheus.Registere
 	}
 	s := &Spool{
 		cfg: cfg, log: log, metrics: newMetrics(),
-		live: newGuard(next, mostCalls), drain: newGuard(next, mostDrains),
-		draining: make(chan struct{}, 1),
+		next: next, draining: make(chan struct{}, 1),
 	}
 	s.breaker = newBreaker(cfg.ProbeInterval, s.breakerChanged)
 	var err error
@@ -138,8 +135,6 @@ func (s *Spool) Close() error {
 		return nil
 	}
 	s.end()
-	s.live.close()
-	s.drain.close()
 	if s.unregister != nil {
 		s.unregister()
 	}

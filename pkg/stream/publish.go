@@ -27,11 +27,18 @@ const flushers = 4
 // behaves; it fails at once when too much waits for Redis already. The caller
 // must not change events afterwards.
 func (c *Client) Publish(ctx context.Context, events []event.Event) error {
+	return c.PublishWithin(ctx, c.cfg.PublishTimeout, events)
+}
+
+// PublishWithin is Publish with a time limit of the caller's instead of
+// Config.PublishTimeout. The error of one that ran out wraps
+// os.ErrDeadlineExceeded.
+func (c *Client) PublishWithin(ctx context.Context, timeout time.Duration, events []event.Event) error {
 	if len(events) == 0 {
 		return nil
 	}
 	start := time.Now()
-	err := c.publish(ctx, newRequest(events))
+	err := c.publish(ctx, timeout, newRequest(events))
 	c.metrics.publishSeconds.Observe(time.Since(start).Seconds())
 	if err != nil {
 		return c.unavailable(opPublish, err)
@@ -40,28 +47,23 @@ func (c *Client) Publish(ctx context.Context, events []event.Event) error {
 	return nil
 }
 
-// publish queues r and waits for its answer beside a timer, because a
-// connection that hangs keeps no deadline. The caller's own timer does where it
-// is the earlier one.
-func (c *Client) publish(ctx context.Context, r *request) error {
+// publish queues r and waits for its answer beside a timer of its own, because
+// a connection that hangs keeps no deadline.
+func (c *Client) publish(ctx context.Context, timeout time.Duration, r *request) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
 	if err := c.queue.put(r); err != nil {
 		return err
 	}
-	var timeout <-chan time.Time
-	if deadline, ok := ctx.Deadline(); !ok || time.Until(deadline) > c.cfg.PublishTimeout {
-		timer := time.NewTimer(c.cfg.PublishTimeout)
-		defer timer.Stop()
-		timeout = timer.C
-	}
+	timer := time.NewTimer(timeout)
+	defer timer.Stop()
 	var err error
 	select {
 	case err := <-r.done:
 		return err
-	case <-timeout:
-		err = fmt.Errorf("no answer for %s: %w", c.cfg.PublishTimeout, os.ErrDeadlineExceeded)
+	case <-timer.C:
+		err = fmt.Errorf("no answer for %s: %w", timeout, os.ErrDeadlineExceeded)
 	case <-ctx.Done():
 		err = ctx.Err()
 	}
