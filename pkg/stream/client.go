@@ -30,6 +30,7 @@ type Client struct {
 	log      *slog.Logger
 	metrics  *metrics
 	redis    rueidis.Client
+	pipes    rueidis.Client // of the flushers
 	dialer   *dialer
 	queue    *queue
 
@@ -77,14 +78,23 @@ func New(redis RedisConfig, cfg Config, log *slog.Logger, reg prometheus.Registe
 	if err != nil {
 		return nil, err
 	}
+	// Both are made before the dialer starts: it refuses until then, so that
+	// neither connects before its first use.
+	pipes, err := openPipes(opt, redis, d)
+	if err != nil {
+		conn.Close()
+		return nil, err
+	}
+	d.start()
 	c := &Client{
-		redisCfg: redis, cfg: cfg, dlqKey: dlqKey, groups: groups, log: log, metrics: m, redis: conn, dialer: d,
+		redisCfg: redis, cfg: cfg, dlqKey: dlqKey, groups: groups, log: log, metrics: m, redis: conn, pipes: pipes, dialer: d,
 		queue:    newQueue(cfg, m.queuedEvents),
 		ensuring: make(chan struct{}, 1),
 	}
 	c.life, c.end = context.WithCancel(context.Background())
 	if err := registerStats(reg, c); err != nil {
 		conn.Close()
+		pipes.Close()
 		return nil, err
 	}
 	for range flushers {
@@ -114,14 +124,25 @@ func open(opt rueidis.ClientOption, cfg RedisConfig, d *dialer) (rueidis.Client,
 	// command on it is given up when its context ends.
 	opt.AlwaysPipelining = true
 	opt.BlockingPipeline = -1
-	opt.PipelineMultiplex = 1
-
 	client, err := rueidis.NewClient(opt)
 	if client == nil {
 		return nil, fmt.Errorf("open redis client: %w", err)
 	}
-	d.start()
 	return client, nil
+}
+
+// openPipes makes the client that publishes, with connections of its own: what
+// else is asked of Redis does not wait behind pipelines, and who publishes
+// nothing has none of them.
+//
+// Redis takes up to 16 KiB from each connection, about 50 events, before it
+// writes to its disk. With appendfsync always it syncs each time, so the more
+// connections, the more events share a sync: two took 139,000 events/s where
+// eight take 208,000, of 306,000 without.
+func openPipes(opt rueidis.ClientOption, cfg RedisConfig, d *dialer) (rueidis.Client, error) {
+	opt.PipelineMultiplex = pipesLog2
+	opt.ReadBufferEachConn, opt.WriteBufferEachConn = pipeBuffer, pipeBuffer
+	return open(opt, cfg, d)
 }
 
 // Ping asks Redis for a sign of life.
@@ -151,6 +172,7 @@ func (c *Client) Close() {
 		case <-patience.C:
 		}
 		c.end()
+		c.pipes.Close()
 		c.redis.Close()
 	}
 	c.flushers.Wait()

@@ -13,10 +13,17 @@ import (
 	"github.com/eventpulse/eventpulse/pkg/fault"
 )
 
-// flushers is how many pipelines may be in flight. While one waits for its
-// replies the next is filled, by which pipelines grow with the load and cost
-// nothing without it.
-const flushers = 4
+const (
+	// flushers is how many pipelines may be in flight. While one waits for
+	// its replies the next is filled, by which pipelines grow with the load
+	// and cost nothing without it.
+	flushers = 1 << pipesLog2
+	// pipesLog2 is the binary logarithm of the number of connections that
+	// pipelines are spread over.
+	pipesLog2 = 3
+	// pipeBuffer is the size in bytes of each of a connection's two buffers.
+	pipeBuffer = 64 << 10
+)
 
 // Publish puts events on the stream, in order. When it returns nil, Redis has
 // confirmed every one of them. After an error none, some or all may be on the
@@ -113,7 +120,7 @@ func (f *flusher) flush(batch []*request) {
 	}
 	c.metrics.pipelineEvents.Observe(float64(len(f.cmds)))
 	fault.Point(fault.PublishBefore)
-	replies := c.redis.DoMulti(context.Background(), f.cmds...)
+	replies := c.pipes.DoMulti(context.Background(), f.cmds...)
 	if slices.ContainsFunc(replies, withoutStream) {
 		f.restore(batch, replies)
 	}
@@ -165,7 +172,7 @@ func (f *flusher) restore(batch []*request, replies []rueidis.RedisResult) {
 			at++
 		}
 	}
-	for i, reply := range c.redis.DoMulti(context.Background(), cmds...) {
+	for i, reply := range c.pipes.DoMulti(context.Background(), cmds...) {
 		replies[places[i]] = reply
 	}
 }

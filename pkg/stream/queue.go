@@ -17,7 +17,7 @@ const eventOverhead = 192
 
 // What a pipeline holds at most, unless one request alone holds more.
 const (
-	pipelineEvents = 512
+	pipelineEvents = 256
 	pipelineBytes  = 1 << 20
 )
 
