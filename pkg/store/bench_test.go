@@ -62,6 +62,40 @@ func BenchmarkInsertDuplicates(b *testing.B) {
 	}
 }
 
+// BenchmarkLookUp looks up batches of ids, of which one in twenty is stored, as
+// is done before COPY while duplicates are likely. One operation is one batch.
+func BenchmarkLookUp(b *testing.B) {
+	for _, stored := range []int{2000, 60_000} {
+		url := servers.Database(b)
+		s := migrated(b, url)
+		old := benchEvents(stored)
+		for i := range old {
+			old[i].ID = uuid.Must(uuid.NewV7())
+		}
+		_, err := s.Insert(b.Context(), old)
+		require.NoError(b, err)
+		for _, ids := range []int{20, 1000} {
+			b.Run(fmt.Sprintf("stored=%d/ids=%d", stored, ids), func(b *testing.B) {
+				events := make([]event.Event, ids)
+				for i := range events {
+					events[i].ID = uuid.Must(uuid.NewV7())
+					if i%20 == 0 {
+						events[i].ID = old[len(old)-ids/20+i/20].ID
+					}
+				}
+				b.ReportAllocs()
+				for b.Loop() {
+					found, err := store.LookUp(b.Context(), s, events)
+					if err != nil || len(found) != ids/20 {
+						b.Fatalf("%d found, %v", len(found), err)
+					}
+				}
+				b.ReportMetric(float64(b.N*ids)/b.Elapsed().Seconds(), "ids/s")
+			})
+		}
+	}
+}
+
 func benchmarkInsert(b *testing.B, by string, rows, connections, percent int) {
 	url := servers.Database(b)
 	migrated(b, url)

@@ -115,7 +115,8 @@ func plan(events []event.Event) (rows []row, repeated []int) {
 	return unique, repeated
 }
 
-// without returns the indexes of the rows whose ids are not among ids.
+// without returns the indexes of the rows whose ids are not among ids. It takes
+// both as [divide] does.
 func without(rows []row, ids []uuid.UUID) []int {
 	if len(ids) == len(rows) {
 		return nil
@@ -133,18 +134,25 @@ func indexes(rows []row) []int {
 	return places
 }
 
-// divide parts the rows, in their order, by whether their ids are among ids.
-func divide(rows []row, ids []uuid.UUID) (without, with []row) {
-	among := make(map[uuid.UUID]struct{}, len(ids))
-	for _, id := range ids {
-		among[id] = struct{}{}
+// divide parts rows, which are in the order of their ids, by whether their ids
+// are among ids: it returns the rows whose ids are not, in their order, and the
+// indexes of the others. The first take the place of rows, and ids are sorted.
+func divide(rows []row, ids []uuid.UUID) (rest []row, among []int) {
+	if !slices.IsSortedFunc(ids, compareIDs) {
+		slices.SortFunc(ids, compareIDs)
 	}
+	rest, among = rows[:0], make([]int, 0, len(ids))
 	for _, r := range rows {
-		if _, ok := among[r.ID]; ok {
-			with = append(with, r)
+		for len(ids) > 0 && compareIDs(ids[0], r.ID) < 0 {
+			ids = ids[1:]
+		}
+		if len(ids) > 0 && ids[0] == r.ID {
+			among = append(among, r.index)
 		} else {
-			without = append(without, r)
+			rest = append(rest, r)
 		}
 	}
-	return without, with
+	return rest, among
 }
+
+func compareIDs(a, b uuid.UUID) int { return bytes.Compare(a[:], b[:]) }

@@ -40,12 +40,6 @@ func (a *array) AppendQuery(_ schema.QueryGen, dst []byte) ([]byte, error) {
 
 const idSize = len(`00000000-0000-0000-0000-000000000000,`)
 
-// idColumn returns the ids alone.
-func idColumn(rows []row) *array {
-	size := idSize * len(rows)
-	return &array{rows: rows, put: putID, size: size, grow: size + len(`'{}'`)}
-}
-
 // columns returns the arguments of insertStatement.
 func columns(rows []row) []any {
 	const (

@@ -1,7 +1,6 @@
 package store
 
 import (
-	"bufio"
 	"context"
 	"database/sql/driver"
 	"errors"
@@ -24,9 +23,9 @@ type pgConn struct {
 
 	// patience is how long one statement may take, 0 for ever.
 	patience time.Duration
-	// What COPY needs, kept from one to the next.
+	// What is needed to speak past the driver, kept from once to the next.
 	piece   []byte
-	answers *bufio.Reader
+	answers *answers
 }
 
 var (

@@ -1,7 +1,7 @@
 package store
 
 import (
-	"bufio"
+	"bytes"
 	"encoding/binary"
 	"io"
 	"strings"
@@ -60,7 +60,7 @@ func TestReadCopyAnswer(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			for _, r := range []io.Reader{strings.NewReader(c.answer), iotest.OneByteReader(strings.NewReader(c.answer))} {
-				stored, ready, err := readCopyAnswer(bufio.NewReader(r))
+				stored, ready, err := readCopyAnswer(newAnswers(r))
 				require.Equal(t, c.ready, ready)
 				require.Equal(t, c.state, stateOf(err))
 				if c.state == "" && c.says == "" {
@@ -78,7 +78,7 @@ func FuzzReadCopyAnswer(f *testing.F) {
 	f.Add([]byte(message('G', copyInFormat) + message('C', "COPY 12\x00") + message('Z', "I")))
 	f.Add([]byte(message('E', uniqueError) + message('Z', "I")))
 	f.Fuzz(func(t *testing.T, answer []byte) {
-		stored, ready, err := readCopyAnswer(bufio.NewReader(strings.NewReader(string(answer))))
+		stored, ready, err := readCopyAnswer(newAnswers(bytes.NewReader(answer)))
 		if err == nil {
 			require.True(t, ready)
 			require.Contains(t, string(answer), "COPY ")
@@ -103,6 +103,9 @@ func TestCopyPolicy(t *testing.T) {
 		c.lookedUp(0)
 	}
 	require.False(t, c.duplicatesLikely())
+	c.metDuplicates()
+	c.lookUpFailed()
+	require.False(t, c.duplicatesLikely(), "COPY does without")
 
 	for range breaks - 1 {
 		require.False(t, c.broke())

@@ -46,6 +46,10 @@ func (c *copyPolicy) lookedUp(found int) {
 	}
 }
 
+// lookUpFailed lets the next batch do without: where look-ups do not get
+// through at all, nothing that COPY and INSERT can store may wait for them.
+func (c *copyPolicy) lookUpFailed() { c.lookUpsLeft.Store(0) }
+
 // giveUpCopy leaves COPY for good.
 func (p *postgres) giveUpCopy(why string, err error) {
 	if p.copying.impossible.CompareAndSwap(false, true) {

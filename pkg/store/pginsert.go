@@ -20,14 +20,17 @@ func (p *postgres) insert(ctx context.Context, db *bun.DB, rows []row) (duplicat
 		return insertRows(ctx, db, rows)
 	}
 	if p.copying.duplicatesLikely() {
-		known, err := existing(ctx, db, rows)
-		if err != nil {
+		ids, err := existing(ctx, db, rows)
+		switch state := stateOf(err); {
+		case err == nil:
+			p.copying.lookedUp(len(ids))
+			rows, duplicates = divide(rows, ids)
+		case state == "" || passes(state):
+			p.copying.lookUpFailed()
 			return nil, err
-		}
-		p.copying.lookedUp(len(known))
-		if len(known) > 0 {
-			fresh, old := divide(rows, known)
-			rows, duplicates = fresh, indexes(old)
+		default:
+			// Looking is no condition of storing.
+			p.copying.lookUpFailed()
 		}
 	}
 	if len(rows) == 0 {
@@ -93,17 +96,6 @@ func insertRows(ctx context.Context, db *bun.DB, rows []row) (duplicates []int, 
 		return nil, err
 	}
 	return without(rows, stored), nil
-}
-
-// existingStatement asks the primary key for one id after the other, which
-// costs a tenth of inserting. Left to choose, as with event_id = ANY, the
-// planner reads the whole table while it is not much larger than the batch.
-const existingStatement = `SELECT known.event_id FROM unnest(?::uuid[]) AS sent (id), ` +
-	`LATERAL (SELECT event_id FROM events WHERE event_id = sent.id LIMIT 1) AS known`
-
-// existing returns those ids of the rows that are stored.
-func existing(ctx context.Context, db *bun.DB, rows []row) ([]uuid.UUID, error) {
-	return queryIDs(ctx, db, 0, existingStatement, idColumn(rows))
 }
 
 // queryIDs runs a statement that returns ids, about so many.

@@ -22,7 +22,7 @@ var (
 	_ serverError = (*postgresError)(nil)
 )
 
-// postgresError is an ErrorResponse read in COPY; the driver's own type cannot
+// postgresError is an ErrorResponse read past the driver, whose own type cannot
 // be made outside of it.
 type postgresError struct{ fields map[byte]string }
 
