@@ -15,6 +15,11 @@ import (
 // longest that events wait without a group after Redis forgot it.
 const groupCheck = 5 * time.Second
 
+// groupRetry is about the longest pause between attempts to make sure of it
+// while Redis is away: a process that was started meanwhile publishes nothing
+// before one succeeds.
+const groupRetry = 2 * time.Second
+
 // groupKeeper lets nothing be published before the consumer group exists: a
 // group that starts at the stream's end would never see what was added before
 // it. Afterwards it keeps the group in existence.
@@ -87,7 +92,7 @@ func (k *groupKeeper) Check(context.Context) error {
 // Run makes sure of the group until ctx ends.
 func (k *groupKeeper) Run(ctx context.Context) {
 	pause := backoff.NewExponentialBackOff()
-	pause.InitialInterval, pause.MaxInterval = 50*time.Millisecond, groupCheck
+	pause.InitialInterval, pause.MaxInterval = 50*time.Millisecond, groupRetry
 	pause.Reset()
 	for {
 		attempt, cancel := context.WithTimeout(ctx, groupCheck)
