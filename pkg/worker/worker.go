@@ -287,7 +287,7 @@ func (w *Worker) progressed(what string) {
 func newBackoff() *backoff.ExponentialBackOff {
 	b := backoff.NewExponentialBackOff()
 	b.InitialInterval = 50 * time.Millisecond
-	b.MaxInterval = 5 * time.Second
+	b.MaxInterval = 2 * time.Second
 	b.Multiplier = 2
 	b.Reset()
 	return b
