@@ -23,8 +23,8 @@ type Config struct {
 // DefaultConfig returns the settings a worker runs with when told nothing.
 func DefaultConfig() Config {
 	return Config{
-		BatchSize:       1000,
-		BatchBytes:      8 << 20,
+		BatchSize:  1000,
+		BatchBytes: 8 << 20,
 		// The third batch is read while two are written: it is worth a tenth
 		// of the rate on two processors, a fourth nothing.
 		Concurrency:     3,

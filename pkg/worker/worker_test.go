@@ -167,7 +167,7 @@ func TestReadsNothingMoreWhileTheDatabaseIsAway(t *testing.T) {
 	s, db := newFakeStream(), newFakeStore()
 	db.blocked = make(chan struct{})
 	s.add(good(100)...)
-	start(t, s, db)
+	start(t, s, db, func(c *Config) { c.Concurrency = 2 })
 	eventually(t, "both slots taken", func() bool { return s.pendingCount() == 20 })
 	require.Never(t, func() bool { return s.pendingCount() != 20 }, 100*time.Millisecond, 5*time.Millisecond)
 	close(db.blocked)
