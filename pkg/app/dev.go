@@ -73,14 +73,14 @@ func NewDev(ctx context.Context, cfg config.Config, dir string, out io.Writer, l
 	}
 	d.cleanup.add(func() error { return d.serve.cleanup.run() })
 
-	// serve's admin listener tells of both.
+	// There is one admin listener, serve's: it tells of serve.
 	cfg.Admin.Addr = ""
 	d.work, err = newWork(cfg, log, newRegistry(), func(s worker.Store) worker.Store { return &printingStore{s, out} })
 	if err != nil {
 		return nil, err
 	}
 	d.cleanup.add(func() error { return d.work.cleanup.run() })
-	d.stream, err = stream.New(cfg.Redis, cfg.Stream, log, newRegistry())
+	d.stream, err = stream.New(cfg.Redis, cfg.Stream, log, nil)
 	if err != nil {
 		return nil, err
 	}

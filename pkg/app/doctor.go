@@ -181,12 +181,12 @@ func (d Diagnosis) WriteText(w io.Writer) error {
 	if err := table.Flush(); err != nil {
 		return err
 	}
-	_, err := fmt.Fprintln(w, "\n"+d.Summary())
+	_, err := fmt.Fprintln(w, "\n"+d.summary())
 	return err
 }
 
-// Summary says how many findings there are of each level, in a line.
-func (d Diagnosis) Summary() string {
+// summary says how many findings there are of each level, in a line.
+func (d Diagnosis) summary() string {
 	var counts []string
 	for _, level := range []Level{LevelProblem, LevelWarning, LevelUnknown, LevelOK} {
 		if n := d.Count(level); n > 0 {

@@ -23,7 +23,7 @@ const (
 // judgeStream judges the keys of the stream and who reads it.
 func judgeStream(f stream.Facts) (found findings) {
 	s := f.Stream
-	if s.Type != "" && !isKey(&found, "stream.key", s.Key, s.Type, "stream.key") {
+	if s.Type != "" && !judgeKey(&found, s) {
 		return found
 	}
 	if s.DeadLetterType != "" && s.DeadLetterType != "none" && s.DeadLetterType != "stream" {
@@ -53,16 +53,17 @@ func judgeStream(f stream.Facts) (found findings) {
 	return found
 }
 
-// isKey judges the type of the stream's key, and says whether it can be used.
-func isKey(found *findings, topic, key, kind, setting string) bool {
-	switch kind {
+// judgeKey judges the type of the stream's key, and says whether it can be used.
+func judgeKey(found *findings, s stream.StreamFacts) bool {
+	const topic = "stream.key"
+	switch s.Type {
 	case "stream":
-		found.ok(topic, "%q is a stream", key)
+		found.ok(topic, "%q is a stream", s.Key)
 	case "none":
-		found.ok(topic, "%q does not exist yet; serve and work make it", key)
+		found.ok(topic, "%q does not exist yet; serve and work make it", s.Key)
 	default:
-		found.problem(topic, fmt.Sprintf("the key %q holds a %s and no stream", key, kind),
-			fmt.Sprintf("set %s to another key, or move this one: redis-cli RENAME %s OTHER", setting, shellWord(key)))
+		found.problem(topic, fmt.Sprintf("the key %q holds a %s and no stream", s.Key, s.Type),
+			fmt.Sprintf("set stream.key to another key, or move this one: redis-cli RENAME %s OTHER", shellWord(s.Key)))
 		return false
 	}
 	return true

@@ -82,7 +82,7 @@ func TestExamine(t *testing.T) {
 		start := time.Now()
 		found := Examine(t.Context(), cfg, quiet())
 		require.Less(t, time.Since(start), 2*examineTimeout)
-		require.Equal(t, 2, found.Count(LevelProblem), found.Summary())
+		require.Equal(t, 2, found.Count(LevelProblem), found.summary())
 	})
 }
 
