@@ -224,6 +224,8 @@ func TestMatches(t *testing.T) {
 		"C\x00\x00\x00\x0fINSERT 0 5\x00Z\x00\x00\x00\x05I": true,
 		"C\x00\x00\x00\x0fINSERT 0 5\x00Z\x00\x00\x00\x05T": false, // in a transaction
 		"C\x00\x00\x00\x0bCOMMIT\x00Z\x00\x00\x00\x05I":     true,
+		"C\x00\x00\x00\x0bCOPY 12\x00Z\x00\x00\x00\x05I":    true,
+		"WCOPY events, line 12\x00\x00Z\x00\x00\x00\x05I":   false, // refused
 		"C\x00\x00\x00\x0bSELECT 1\x00Z\x00\x00\x00\x05I":   false,
 	} {
 		_, ok := Committed([]byte(text))
@@ -232,6 +234,8 @@ func TestMatches(t *testing.T) {
 	cut, ok := MidInsert([]byte("P\x00 insert into events"))
 	require.True(t, ok)
 	require.Equal(t, 10, cut)
+	_, ok = MidInsert([]byte("Q\x00COPY events (event_id) FROM STDIN (FORMAT binary)\x00d"))
+	require.True(t, ok)
 	_, ok = MidXADD([]byte("*1\r\n$4\r\nPING\r\n"))
 	require.False(t, ok)
 }
