@@ -5,10 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 
 	"github.com/eventpulse/eventpulse/pkg/bench"
 	"github.com/eventpulse/eventpulse/pkg/config"
@@ -104,8 +102,7 @@ func measure(ctx context.Context, o bench.Options, db bench.Database, errs io.Wr
 	if quiet {
 		return bench.Run(ctx, o, db, nil)
 	}
-	f, ok := errs.(*os.File)
-	printer := bench.NewPrinter(errs, ok && term.IsTerminal(int(f.Fd())))
+	printer := bench.NewPrinter(errs, isTerminal(errs))
 	defer printer.Done()
 	return bench.Run(ctx, o, db, printer.Print)
 }

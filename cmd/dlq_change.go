@@ -174,8 +174,7 @@ func tell(w io.Writer, output string, result any, text string) error {
 // progressOn shows how far a long work has come, when w is a terminal. The
 // work is over when done is called.
 func progressOn(w io.Writer, what string) (progress app.Progress, done func()) {
-	f, ok := w.(*os.File)
-	if !ok || !term.IsTerminal(int(f.Fd())) {
+	if !isTerminal(w) {
 		return nil, func() {}
 	}
 	var bar *progressbar.ProgressBar
@@ -192,4 +191,10 @@ func progressOn(w io.Writer, what string) (progress app.Progress, done func()) {
 			_ = bar.Finish()
 		}
 	}
+}
+
+// isTerminal reports whether what is written to w is shown to somebody at once.
+func isTerminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd()))
 }

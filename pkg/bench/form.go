@@ -49,7 +49,7 @@ func newForm(run string, size int) *form {
 		return len(f.text)
 	}
 	f.id = put(`{"event_id":"`)
-	put(strings.Repeat("0", len(uuid.Nil.String())))
+	put(uuid.Nil.String())
 	put(`","event_type":"` + eventType + `","source":"` + f.source + `","timestamp":"`)
 	f.timestamp = len(f.text)
 	put(timeFormat)

@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"bytes"
 	"encoding/json"
 	"math/rand/v2"
 	"testing"
@@ -75,17 +76,8 @@ func TestIDsFollowTime(t *testing.T) {
 	for range 3000 {
 		at = at.Add(time.Microsecond)
 		after := newID(at, 0)
-		require.Negative(t, compare(before, after))
+		require.Negative(t, bytes.Compare(before[:], after[:]))
 		require.Equal(t, at.UnixMicro(), instant(after).UnixMicro())
 		before = newID(at, ^uint64(0))
 	}
-}
-
-func compare(a, b uuid.UUID) int {
-	for i := range a {
-		if a[i] != b[i] {
-			return int(a[i]) - int(b[i])
-		}
-	}
-	return 0
 }

@@ -184,17 +184,16 @@ func (r *run) verify(ctx context.Context, workers []*worker, deadline time.Time)
 	for i, w := range workers {
 		ledgers[i] = w.ledger
 	}
-	accepted, _, _ := r.tally.counts()
-	accepted *= int64(r.Batch)
+	result := new(Verification)
 	var told time.Time
-	v := &verifier{db: r.db, form: r.form, deadline: deadline, result: new(Verification), progress: func(checked int64) {
+	v := &verifier{db: r.db, form: r.form, deadline: deadline, result: result, progress: func(checked int64) {
 		if now := time.Now(); now.Sub(told) >= progressEvery {
 			told = now
-			r.progress(Progress{Elapsed: now.Sub(r.start), Accepted: accepted, Verifying: true, Verified: checked})
+			r.progress(Progress{Elapsed: now.Sub(r.start), Accepted: result.Accepted, Verifying: true, Verified: checked})
 		}
 	}}
 	if err := v.run(ctx, ledgers); err != nil {
-		v.result.Error = err.Error()
+		result.Error = err.Error()
 	}
-	return v.result
+	return result
 }

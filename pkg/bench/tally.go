@@ -87,7 +87,8 @@ func (t *tally) addUnsent(waited time.Duration) {
 	t.rest.add(waited)
 }
 
-// counts returns how many requests were accepted, and how many not.
+// counts returns how many requests were accepted, and how many not, and the
+// latency of those accepted.
 func (t *tally) counts() (accepted, rest int64, p99 time.Duration) {
 	t.mu.Lock()
 	defer t.mu.Unlock()

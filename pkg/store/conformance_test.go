@@ -367,14 +367,6 @@ func TestAnEndedContextIsUnavailable(t *testing.T) {
 	})
 }
 
-func TestGetOfNothing(t *testing.T) {
-	each(t, func(t *testing.T, url string) {
-		s := migrated(t, url)
-		_, _, err := s.Get(t.Context(), uuid.New())
-		requireKind(t, event.KindInvalid, err)
-	})
-}
-
 func TestPing(t *testing.T) {
 	each(t, func(t *testing.T, url string) {
 		require.NoError(t, openStore(t, url).Ping(t.Context()))

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -19,4 +20,17 @@ func ByInsert(s *Store) { s.backend.(*postgres).copying.impossible.Store(true) }
 func LookUp(ctx context.Context, s *Store, events []event.Event) ([]uuid.UUID, error) {
 	rows, _ := plan(events)
 	return existing(ctx, s.db, rows)
+}
+
+// CreatedAt returns when an event was stored, as the database has it.
+func CreatedAt(ctx context.Context, s *Store, id uuid.UUID) (time.Time, error) {
+	column := "created_at"
+	if _, ok := s.backend.(*postgres); ok {
+		column = `to_char(created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')`
+	}
+	var text string
+	if err := s.db.QueryRowContext(ctx, "SELECT "+column+" FROM events WHERE event_id = ?", id.String()).Scan(&text); err != nil {
+		return time.Time{}, err
+	}
+	return parseInstant(text)
 }

@@ -71,9 +71,10 @@ func requireStoredEqualsSent(t *testing.T, stores []*store.Store, body string) {
 	for _, s := range stores {
 		sent.ID = uuid.New() // mutations keep the id of what they were made from
 		require.Empty(t, insert(t, s, sent))
-		stored, _, err := s.Get(t.Context(), sent.ID)
+		stored, err := s.Find(t.Context(), []uuid.UUID{sent.ID})
 		require.NoError(t, err)
-		requireSame(t, sent, stored)
+		require.Len(t, stored, 1)
+		requireSame(t, sent, stored[0])
 	}
 }
 

@@ -2,6 +2,7 @@ package store
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -99,10 +100,7 @@ func plan(events []event.Event) (rows []row, repeated []int) {
 		rows[i] = row{&events[i], i}
 	}
 	slices.SortFunc(rows, func(a, b row) int {
-		if c := bytes.Compare(a.ID[:], b.ID[:]); c != 0 {
-			return c
-		}
-		return a.index - b.index
+		return cmp.Or(compareIDs(a.ID, b.ID), a.index-b.index)
 	})
 	unique := rows[:1]
 	for _, r := range rows[1:] {
@@ -122,16 +120,11 @@ func without(rows []row, ids []uuid.UUID) []int {
 		return nil
 	}
 	rest, _ := divide(rows, ids)
-	return indexes(rest)
-}
-
-// indexes returns the places of rows in the batch.
-func indexes(rows []row) []int {
-	places := make([]int, len(rows))
-	for i, r := range rows {
-		places[i] = r.index
+	indexes := make([]int, len(rest))
+	for i, r := range rest {
+		indexes[i] = r.index
 	}
-	return places
+	return indexes
 }
 
 // divide parts rows, which are in the order of their ids, by whether their ids

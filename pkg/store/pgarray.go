@@ -38,11 +38,10 @@ func (a *array) AppendQuery(_ schema.QueryGen, dst []byte) ([]byte, error) {
 	return append(dst, `}'`...), nil
 }
 
-const idSize = len(`00000000-0000-0000-0000-000000000000,`)
-
 // columns returns the arguments of insertStatement.
 func columns(rows []row) []any {
 	const (
+		idSize   = len(`00000000-0000-0000-0000-000000000000,`)
 		timeSize = len(`"10000-01-01 00:00:00.000000+00 BC",`)
 		quotes   = len(`"",`)
 	)

@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"time"
 
-	"github.com/google/uuid"
 	"github.com/uptrace/bun"
 	"github.com/uptrace/bun/dialect/pgdialect"
 
@@ -44,19 +43,14 @@ func (p *postgres) pool(connections int, limits sessionLimits) *bun.DB {
 	return bun.NewDB(db, pgdialect.New())
 }
 
-// selectEvent asks for instants as numbers, which need no format for years
-// that have none.
-const selectEvent = `SELECT event_type, source, (extract(epoch FROM "timestamp") * 1000000)::bigint, ` +
-	`payload::text, metadata::text, (extract(epoch FROM created_at) * 1000000)::bigint ` +
-	`FROM events WHERE event_id = ?`
+// findEvents asks for instants as numbers, which need no format for years that
+// have none.
+const findEvents = `SELECT event_id::text, event_type, source, (extract(epoch FROM "timestamp") * 1000000)::bigint, ` +
+	`payload::text, metadata::text FROM events WHERE event_id = ANY(?::uuid[])`
 
-func (p *postgres) get(ctx context.Context, db *bun.DB, id uuid.UUID) (event.Event, time.Time, error) {
-	e := event.Event{ID: id}
-	var timestamp, created int64
-	err := db.QueryRowContext(ctx, selectEvent, id.String()).
-		Scan(&e.Type, &e.Source, &timestamp, &e.Payload, &e.Metadata, &created)
-	e.Timestamp = time.UnixMicro(timestamp).UTC()
-	return e, time.UnixMicro(created).UTC(), err
+func (p *postgres) find(ctx context.Context, db *bun.DB, ids []string) ([]event.Event, error) {
+	rows, err := db.QueryContext(ctx, findEvents, pgdialect.Array(ids))
+	return scanEvents(rows, err, func(micros int64) (time.Time, error) { return time.UnixMicro(micros).UTC(), nil })
 }
 
 func (p *postgres) migrations() (fs.FS, error) { return migrations.Postgres() }

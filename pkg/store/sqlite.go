@@ -102,20 +102,10 @@ func (s *sqlite) insert(ctx context.Context, db *bun.DB, rows []row) ([]int, err
 	return without(rows, ids), nil
 }
 
-func (s *sqlite) get(ctx context.Context, db *bun.DB, id uuid.UUID) (event.Event, time.Time, error) {
-	e := event.Event{ID: id}
-	var timestamp, created string
-	err := db.QueryRowContext(ctx,
-		`SELECT event_type, source, "timestamp", payload, metadata, created_at FROM events WHERE event_id = ?`,
-		id.String()).Scan(&e.Type, &e.Source, &timestamp, &e.Payload, &e.Metadata, &created)
-	if err != nil {
-		return event.Event{}, time.Time{}, err
-	}
-	if e.Timestamp, err = parseInstant(timestamp); err != nil {
-		return event.Event{}, time.Time{}, err
-	}
-	createdAt, err := parseInstant(created)
-	return e, createdAt, err
+func (s *sqlite) find(ctx context.Context, db *bun.DB, ids []string) ([]event.Event, error) {
+	rows, err := db.QueryContext(ctx,
+		`SELECT event_id, event_type, source, "timestamp", payload, metadata FROM events WHERE event_id IN (?)`, bun.List(ids))
+	return scanEvents(rows, err, parseInstant)
 }
 
 const instantFormat = "2006-01-02T15:04:05.000000Z"

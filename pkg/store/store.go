@@ -2,13 +2,11 @@ package store
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"io/fs"
 	"log/slog"
 	"time"
 
-	"github.com/google/uuid"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/uptrace/bun"
 
@@ -36,8 +34,8 @@ type backend interface {
 	// returns the indexes of those that were there before, in any order. The
 	// rows are in the order of their ids, each there once.
 	insert(ctx context.Context, db *bun.DB, rows []row) (duplicates []int, err error)
-	// get reads one event back; sql.ErrNoRows when there is none.
-	get(ctx context.Context, db *bun.DB, id uuid.UUID) (event.Event, time.Time, error)
+	// find returns which of the events with these ids are stored, in any order.
+	find(ctx context.Context, db *bun.DB, ids []string) ([]event.Event, error)
 	// classify says what an error means and who must act on it.
 	classify(operation string, err error) *event.Error
 	// migrations returns the SQL of the schema.
@@ -77,19 +75,6 @@ func (s *Store) Ping(ctx context.Context) error {
 		return s.backend.classify("ping the database", err)
 	}
 	return nil
-}
-
-// Get reads one event back, and when it was stored. The error is of
-// KindInvalid when there is no such event. It exists to check what was stored.
-func (s *Store) Get(ctx context.Context, id uuid.UUID) (event.Event, time.Time, error) {
-	e, createdAt, err := s.backend.get(ctx, s.db, id)
-	switch {
-	case errors.Is(err, sql.ErrNoRows):
-		return event.Event{}, time.Time{}, &event.Error{Kind: event.KindInvalid, Detail: "no event has this id", Err: err}
-	case err != nil:
-		return event.Event{}, time.Time{}, s.backend.classify("read an event", err)
-	}
-	return e, createdAt, nil
 }
 
 // Count returns how many events are stored. It reads the whole table.

@@ -8,10 +8,10 @@ import (
 )
 
 type metrics struct {
-	persisted, duplicates, deleted, acked, recovered, claimed prometheus.Counter
-	retries, readErrors, settleErrors, consumersGone          prometheus.Counter
-	deadLettered                                              *prometheus.CounterVec
-	batchSize, batchSeconds, delaySeconds                     prometheus.Histogram
+	persisted, duplicates, deleted, recovered        prometheus.Counter
+	retries, readErrors, settleErrors, consumersGone prometheus.Counter
+	deadLettered                                     *prometheus.CounterVec
+	batchSize, batchSeconds, delaySeconds            prometheus.Histogram
 }
 
 func newMetrics(reg prometheus.Registerer) *metrics {
@@ -26,12 +26,10 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 			Name: "eventpulse_worker_dead_letters_total", Help: "Deliveries that can never be stored, by reason.",
 		}, []string{"reason"}),
 		deleted:       counter("entries_deleted", "Entries deleted from the stream before they were stored."),
-		acked:         counter("entries_acknowledged", "Entries acknowledged that were pending."),
 		recovered:     counter("deliveries_recovered", "Own pending deliveries taken up again."),
 		retries:       counter("insert_retries", "Batches tried again because the database could not take them."),
 		readErrors:    counter("read_errors", "Reads of the stream that failed."),
 		settleErrors:  counter("settle_errors", "Acknowledgements and burials that failed."),
-		claimed:       counter("deliveries_claimed", "Deliveries taken over from consumers that left them."),
 		consumersGone: counter("consumers_removed", "Consumers removed that were gone and held nothing."),
 		batchSize: f.NewHistogram(prometheus.HistogramOpts{
 			Name: "eventpulse_worker_batch_events", Help: "Events in a committed batch.",

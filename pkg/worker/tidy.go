@@ -38,7 +38,6 @@ func (w *Worker) claim(ctx, work context.Context) error {
 		}
 	}
 	if total > 0 {
-		w.metrics.claimed.Add(float64(total))
 		w.log.Info("deliveries taken over from consumers that left them", "deliveries", total)
 	}
 	return nil

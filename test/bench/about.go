@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/eventpulse/eventpulse/test/bench/measure"
 	"github.com/eventpulse/eventpulse/test/bench/rig"
 )
 
@@ -29,7 +30,8 @@ func about(ctx context.Context, o Options, programs rig.Programs, dir string) st
 		strings.TrimSpace(text("/proc/sys/kernel/osrelease")), runtime.GOARCH, dir, filesystem(ctx, dir))
 	line("Go", "%s", strings.TrimPrefix(runtime.Version(), "go"))
 	line("Redis", "%s, `%s`, appendfsync everysec where not said otherwise", version(ctx, "redis-server"), strings.Join(rig.RedisSettings(), " "))
-	line("PostgreSQL", "%s, defaults: `%s`", version(ctx, postgres()), strings.Join(rig.PostgresSettings(), " "))
+	postgres, _ := measure.FindPostgres("postgres") // unknown where it is not found
+	line("PostgreSQL", "%s, defaults: `%s`", version(ctx, postgres), strings.Join(rig.PostgresSettings(), " "))
 	line("EventPulse", "%s, defaults: the spool on, %s", revision(ctx), strings.Join(workSettings(ctx, programs.EventPulse), ", "))
 	line("measured", "%d rounds, %d s a measurement, %s events stored, %s rows in a large table",
 		o.Rounds, o.Seconds, number(float64(o.Events)), number(float64(o.Rows)))

@@ -137,7 +137,7 @@ func (t *table) drainFull(ctx context.Context, preload string) (drained, error) 
 		}
 	}
 	var d drained
-	err := t.withStream(ctx, func() (err error) {
+	err := t.withStream(func() (err error) {
 		if err = t.rig.Fill(ctx, t.events, t.count); err != nil {
 			return err
 		}
@@ -163,7 +163,7 @@ func (t *table) holds(ctx context.Context, count int) error {
 }
 
 // withStream runs f while the rig has a Redis that is empty at first.
-func (t *table) withStream(_ context.Context, f func() error) error {
+func (t *table) withStream(f func() error) error {
 	if err := t.rig.StartRedis(everySecond); err != nil {
 		return err
 	}

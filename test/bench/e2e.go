@@ -136,7 +136,7 @@ func (t *table) flow(ctx context.Context, bodies []string, rate float64, d time.
 	if err := t.rig.Exec(ctx, "TRUNCATE "+copyTable, "TRUNCATE events", "CHECKPOINT"); err != nil {
 		return f, err
 	}
-	err = t.withStream(ctx, func() error {
+	err = t.withStream(func() error {
 		f, err = t.flowThrough(ctx, bodies, rate, d)
 		return err
 	})

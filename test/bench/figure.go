@@ -5,6 +5,8 @@ import (
 	"math"
 	"strconv"
 
+	"github.com/dustin/go-humanize"
+
 	"github.com/eventpulse/eventpulse/test/bench/measure"
 )
 
@@ -97,14 +99,7 @@ func number(v float64) string {
 	}
 	switch size := math.Abs(v); {
 	case size >= 1000:
-		digits := strconv.FormatFloat(math.Abs(v), 'f', 0, 64)
-		for i := len(digits) - 3; i > 0; i -= 3 {
-			digits = digits[:i] + "," + digits[i:]
-		}
-		if v < 0 {
-			return "-" + digits
-		}
-		return digits
+		return humanize.Comma(int64(math.RoundToEven(v)))
 	case size >= 100 || v == math.Trunc(v):
 		return strconv.FormatFloat(v, 'f', 0, 64)
 	case size >= 10:

@@ -19,7 +19,7 @@ type way struct {
 // through sends count events through serve in requests of so many, and has
 // one work drain them when they are all on the stream.
 func (t *table) through(ctx context.Context, events sample.Maker, count, together int) (w way, err error) {
-	err = t.withStream(ctx, func() error {
+	err = t.withStream(func() error {
 		if err := t.rig.MakeGroup(ctx); err != nil {
 			return err
 		}
@@ -203,7 +203,7 @@ func growthWorkers(ctx context.Context, e *Env) (func(context.Context, *Round) e
 				return err
 			}
 			var d drained
-			err := t.withStream(ctx, func() (err error) {
+			err := t.withStream(func() (err error) {
 				if err = t.rig.Fill(ctx, t.events, e.Events); err == nil {
 					d, err = t.drain(ctx, e.Events, workers)
 				}

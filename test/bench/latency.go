@@ -31,7 +31,7 @@ func latency(ctx context.Context, e *Env) (func(context.Context, *Round) error, 
 		if err := t.rig.Exec(ctx, "TRUNCATE events", "CHECKPOINT"); err != nil {
 			return err
 		}
-		return t.withStream(ctx, func() error {
+		return t.withStream(func() error {
 			serve, err := t.rig.Serve(ctx, nil)
 			if err != nil {
 				return err

@@ -19,7 +19,7 @@ func memory(ctx context.Context, e *Env) (func(context.Context, *Round) error, e
 	work := Figure{Name: "work, draining", Unit: "MiB at most", Goal: atMost(64)}
 
 	return func(ctx context.Context, r *Round) error {
-		if err := t.withStream(ctx, func() error { return t.idle(ctx, r) }); err != nil {
+		if err := t.withStream(func() error { return t.idle(ctx, r) }); err != nil {
 			return err
 		}
 		singles, err := e.postSingles(ctx, everySecond)
@@ -50,19 +50,20 @@ func (t *table) idle(ctx context.Context, r *Round) error {
 	if err != nil {
 		return err
 	}
-	for _, c := range []struct {
-		name string
-		app  *rig.App
-	}{{"serve", serve}, {"work", work}} {
+	roles := []struct {
+		name  string
+		app   *rig.App
+		meter rig.Meter
+	}{{name: "serve", app: serve}, {name: "work", app: work}}
+	for _, c := range roles {
 		r.Note(Figure{Name: c.name + ", start to ready", Unit: "ms", Goal: atMost(200)}, millis(c.app.Ready))
 	}
 	// What the start itself leaves behind is not what is asked for.
 	if err := pause(ctx, time.Second); err != nil {
 		return err
 	}
-	meters := map[*rig.App]rig.Meter{}
-	for _, app := range []*rig.App{serve, work} {
-		if meters[app], err = t.rig.Meter(app.PID()); err != nil {
+	for i, c := range roles {
+		if roles[i].meter, err = t.rig.Meter(c.app.PID()); err != nil {
 			return err
 		}
 	}
@@ -70,11 +71,8 @@ func (t *table) idle(ctx context.Context, r *Round) error {
 	if err := pause(ctx, 2*t.env.span()); err != nil {
 		return err
 	}
-	for _, c := range []struct {
-		name string
-		app  *rig.App
-	}{{"serve", serve}, {"work", work}} {
-		used, err := meters[c.app].Used()
+	for _, c := range roles {
+		used, err := c.meter.Used()
 		if err != nil {
 			return err
 		}

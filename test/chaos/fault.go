@@ -42,6 +42,9 @@ type Expect struct {
 	// Ready: serve must be ready all the time, or soon and until it dies where
 	// it is killed.
 	Ready bool
+	// Deaf: serve cannot answer during the harm, because of what is done to it
+	// and not because of how it takes that, so POST is not timed then.
+	Deaf bool
 	// Steady: a bad moment of the machine is forgiven, because nothing is done
 	// that could cause one: POST is held to its limit by what it typically
 	// takes, and a few probes may fail and a few events not be offered.
@@ -84,25 +87,24 @@ func matrix() []Fault {
 // choose returns the faults whose names match one of the patterns, separated
 // by commas, in the order of the matrix.
 func choose(faults []Fault, patterns string) ([]Fault, error) {
-	var chosen []Fault
-	matched := map[string]bool{}
-	list := strings.Split(patterns, ",")
-	for _, f := range faults {
-		for _, pattern := range list {
+	wanted := make([]bool, len(faults))
+	for pattern := range strings.SplitSeq(patterns, ",") {
+		matched := false
+		for i, f := range faults {
 			ok, err := path.Match(strings.TrimSpace(pattern), f.Name)
 			if err != nil {
 				return nil, fmt.Errorf("pattern %q: %w", pattern, err)
 			}
-			if ok {
-				matched[pattern] = true
-				chosen = append(chosen, f)
-				break
-			}
+			matched, wanted[i] = matched || ok, wanted[i] || ok
+		}
+		if !matched {
+			return nil, fmt.Errorf("no fault is called %q; --list shows them", pattern)
 		}
 	}
-	for _, pattern := range list {
-		if !matched[pattern] && !slices.ContainsFunc(chosen, func(f Fault) bool { ok, _ := path.Match(strings.TrimSpace(pattern), f.Name); return ok }) {
-			return nil, fmt.Errorf("no fault is called %q; --list shows them", pattern)
+	var chosen []Fault
+	for i, f := range faults {
+		if wanted[i] {
+			chosen = append(chosen, f)
 		}
 	}
 	return chosen, nil

@@ -36,10 +36,8 @@ func serveFaults() []Fault {
 		{
 			Name: "serve-frozen", What: "SIGSTOP of serve for 30 s",
 			Window: 30 * time.Second,
-			Harm: func(ctx context.Context, r *Run) error {
-				return r.Stage.Frozen(func() error { return hold(freezeServe, thawServe)(ctx, r) })
-			},
-			Expect: Expect{Share: none},
+			Harm:   hold(freezeServe, thawServe),
+			Expect: Expect{Share: none, Deaf: true},
 		},
 	}
 }

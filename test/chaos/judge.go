@@ -101,9 +101,8 @@ const slowDisk = 100 * time.Millisecond
 func (r *Run) measure(result *Result) {
 	shots := r.Load.Shots()
 	var deaf []traffic.Span
-	now, wall := r.Load.Now(), time.Now()
-	for _, d := range r.Stage.Deaf() {
-		deaf = append(deaf, traffic.Span{From: now - wall.Sub(d.From), To: now - wall.Sub(d.To)})
+	if r.Fault.Expect.Deaf {
+		deaf = []traffic.Span{result.Harm}
 	}
 	result.All = traffic.Summarize(shots, traffic.Span{To: result.End}, deaf...)
 	result.During = traffic.Summarize(shots, traffic.Span{From: result.Harm.From, To: result.End}, deaf...)

@@ -241,7 +241,7 @@ func (r *Run) allStored(ctx context.Context) func() (bool, error) {
 func (r *Run) end(result *Result) {
 	for _, c := range append([]*stage.Child{r.Stage.Serve}, r.Stage.Workers...) {
 		for _, exit := range c.Exits() {
-			r.fail("%s ended by itself: %s", c.Name(), exit.How)
+			r.fail("%s ended by itself: %s", c.Name(), exit)
 		}
 		if _, err := c.Stop(stopLimit); err != nil {
 			r.fail("%v", err)

@@ -10,6 +10,7 @@ import (
 	"os"
 	"slices"
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	"github.com/eventpulse/eventpulse/test/bench/proc"
@@ -66,7 +67,7 @@ func (r *Rig) start(ctx context.Context, role string, settings map[string]string
 		return nil, err
 	}
 	app := &App{Process: p, Admin: admin}
-	r.onClose(app.end)
+	r.onClose(app.End)
 	if err := app.await(ctx, "http://"+admin+"/readyz"); err != nil {
 		return nil, err
 	}
@@ -85,14 +86,12 @@ func (r *Rig) Bare(ctx context.Context) (*App, error) {
 		return nil, err
 	}
 	app := &App{Process: p, API: api}
-	r.onClose(app.end)
+	r.onClose(app.End)
 	return app, app.await(ctx, "http://"+api+"/")
 }
 
-// End ends the process before its rig does.
-func (a *App) End() error { return a.end() }
-
-func (a *App) end() error {
+// End ends the process, where that is not left to its rig.
+func (a *App) End() error {
 	if a.Process == nil {
 		return nil
 	}
@@ -139,6 +138,10 @@ func probe(ctx context.Context, client *http.Client, url string) error {
 	}
 	return nil
 }
+
+// nextPort counts the ports given out by this process, so that none is given
+// out twice.
+var nextPort atomic.Int32
 
 // freeAddr returns an address of 127.0.0.1 that nobody listens on right now,
 // below the range that outgoing connections get theirs from.

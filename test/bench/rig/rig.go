@@ -12,7 +12,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync/atomic"
 	"time"
 
 	"github.com/uptrace/bun/driver/pgdriver"
@@ -130,6 +129,13 @@ func (r *Rig) StartRedis(appendfsync string) error {
 	return s.Start()
 }
 
+// EndRedis ends Redis and removes its data.
+func (r *Rig) EndRedis() error {
+	s := r.Redis
+	r.Redis = nil
+	return errors.Join(s.Close(), os.RemoveAll(s.Dir()))
+}
+
 // PostgresSettings are what PostgreSQL runs with: its own defaults, where
 // throw-away servers for tests have others.
 func PostgresSettings() []string { return []string{"fsync=on", "shared_buffers=128MB"} }
@@ -194,15 +200,4 @@ func (r *Rig) Meter(pids ...int) (Meter, error) {
 func (m Meter) Used() (time.Duration, error) {
 	now, err := proc.CPU(m.pids...)
 	return now - m.begin, err
-}
-
-// nextPort counts the ports given out by this process, so that none is given
-// out twice.
-var nextPort atomic.Int32
-
-// EndRedis ends Redis and removes its data.
-func (r *Rig) EndRedis() error {
-	s := r.Redis
-	r.Redis = nil
-	return errors.Join(s.Close(), os.RemoveAll(s.Dir()))
 }

@@ -6,12 +6,13 @@ package sample
 import (
 	"bufio"
 	"encoding/binary"
-	"encoding/hex"
 	"fmt"
 	"io"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/google/uuid"
 )
 
 // Maker makes events. The zero Maker's are of about 230 bytes as JSON.
@@ -49,13 +50,12 @@ func NumberAt(micros int64) int { return int(time.UnixMicro(micros).Sub(begin) /
 // ID returns the event's id, a UUIDv7 of the time that it happened, larger
 // than those of lower numbers.
 func ID(n int) string {
-	var id [16]byte
+	var id uuid.UUID
 	nanos := Happened(n).UnixNano()
 	milli, rest := uint64(nanos)/1e6, uint64(nanos)%1e6
 	binary.BigEndian.PutUint64(id[:8], milli<<16|0x7000|rest<<12/1e6)
 	binary.BigEndian.PutUint64(id[8:], mix(uint64(n))&^(3<<62)|1<<63)
-	s := hex.EncodeToString(id[:])
-	return s[:8] + "-" + s[8:12] + "-" + s[12:16] + "-" + s[16:20] + "-" + s[20:]
+	return id.String()
 }
 
 // mix spreads a number over 64 bits (splitmix64).

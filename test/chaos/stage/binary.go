@@ -72,6 +72,3 @@ func (b *Binary) learn(config []byte) error {
 	}
 	return nil
 }
-
-// Knows reports whether the program has the setting.
-func (b *Binary) Knows(key string) bool { return b.settings[key] != "" }

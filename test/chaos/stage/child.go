@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"slices"
 	"sync"
 	"syscall"
 	"time"
@@ -27,7 +28,7 @@ type Child struct {
 	wanted  bool
 	current *run
 	kept    sync.WaitGroup
-	exits   []Exit
+	exits   []string
 	starts  int
 }
 
@@ -36,12 +37,6 @@ type run struct {
 	pid  int
 	done chan struct{} // closed once it has been reaped
 	err  error         // how it ended, once done is closed
-}
-
-// Exit is an end that nobody asked for.
-type Exit struct {
-	At  time.Time
-	How string
 }
 
 // newChild prepares a child; its output is appended to logPath.
@@ -81,7 +76,7 @@ func (c *Child) keep(r *run) {
 			return
 		}
 		if how := unasked(r.err); how != "" {
-			c.exits = append(c.exits, Exit{At: time.Now(), How: how})
+			c.exits = append(c.exits, how)
 		}
 		c.mu.Unlock()
 		time.Sleep(restartPause)
@@ -93,7 +88,7 @@ func (c *Child) keep(r *run) {
 		}
 		next, err := c.launch()
 		if err != nil {
-			c.exits = append(c.exits, Exit{At: time.Now(), How: err.Error()})
+			c.exits = append(c.exits, err.Error())
 			c.wanted = false
 			c.mu.Unlock()
 			return
@@ -177,11 +172,11 @@ func (c *Child) Starts() int {
 	return c.starts
 }
 
-// Exits returns the ends that nobody asked for.
-func (c *Child) Exits() []Exit {
+// Exits returns how the child ended, each time that nobody asked for it.
+func (c *Child) Exits() []string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return append([]Exit(nil), c.exits...)
+	return slices.Clone(c.exits)
 }
 
 // signal sends sig to the child if it is up; that it has just died is no

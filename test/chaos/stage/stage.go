@@ -16,7 +16,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
-	"sync"
 	"time"
 
 	"github.com/uptrace/bun/driver/pgdriver"
@@ -79,14 +78,8 @@ type Stage struct {
 
 	SpoolDisk, RedisDisk, PostgresDisk, TableDisk *Disk
 
-	mu       sync.Mutex
-	deaf     []Deaf
 	cleanups []func() error
 }
-
-// Deaf is a time in which serve could not answer, because of what was done to
-// it and not because of how it took that.
-type Deaf struct{ From, To time.Time }
 
 // Open starts a stage and returns once it is ready. What was started is ended
 // when it fails, and by Close otherwise.
@@ -98,7 +91,7 @@ func Open(ctx context.Context, cfg Config) (_ *Stage, err error) {
 		}
 	}()
 	for key := range cfg.Settings {
-		if !cfg.Binary.Knows(key) && key != "worker.claim_after" {
+		if cfg.Binary.settings[key] == "" {
 			return nil, fmt.Errorf("%w: the binary has no setting %s", ErrNotHere, key)
 		}
 	}
@@ -260,24 +253,27 @@ func (s *Stage) startChildren(ctx context.Context) error {
 		}
 		s.Workers, s.WorkAdmin = append(s.Workers, child), append(s.WorkAdmin, admin)
 	}
-	api, err := freeAddr()
-	if err != nil {
+	var err error
+	if s.Serve, s.API, s.ServeAdmin, err = s.newServe("serve"); err != nil {
 		return err
 	}
-	admin, err := freeAddr()
-	if err != nil {
-		return err
-	}
-	s.API, s.ServeAdmin = "http://"+api, "http://"+admin
-	s.Serve = s.newChild("serve", s.environment("serve", s.ServeRedis, map[string]string{
-		"http.addr": api, "admin.addr": admin, "spool.dir": s.SpoolDir,
-	}), "serve")
 	for _, c := range append([]*Child{s.Serve}, s.Workers...) {
 		if err := c.Start(); err != nil {
 			return err
 		}
 	}
 	return s.awaitReady(ctx)
+}
+
+func (s *Stage) newServe(name string) (_ *Child, api, admin string, err error) {
+	if api, err = freeAddr(); err != nil {
+		return nil, "", "", err
+	}
+	if admin, err = freeAddr(); err != nil {
+		return nil, "", "", err
+	}
+	env := s.environment(name, s.ServeRedis, map[string]string{"http.addr": api, "admin.addr": admin, "spool.dir": s.SpoolDir})
+	return s.newChild(name, env, "serve"), "http://" + api, "http://" + admin, nil
 }
 
 func (s *Stage) newWork(name string) (*Child, string, error) {
@@ -297,17 +293,9 @@ func (s *Stage) newChild(name string, env []string, args ...string) *Child {
 
 // SecondServe returns a serve that has not been started, on the spool of the
 // first, and its admin address.
-func (s *Stage) SecondServe() (*Child, string, error) {
-	api, err := freeAddr()
-	if err != nil {
-		return nil, "", err
-	}
-	admin, err := freeAddr()
-	if err != nil {
-		return nil, "", err
-	}
-	env := s.environment("serve-2", s.ServeRedis, map[string]string{"http.addr": api, "admin.addr": admin, "spool.dir": s.SpoolDir})
-	return s.newChild("serve-2", env, "serve"), "http://" + admin, nil
+func (s *Stage) SecondServe() (second *Child, admin string, err error) {
+	second, _, admin, err = s.newServe("serve-2")
+	return second, admin, err
 }
 
 // environment configures a process. Settings that the binary does not know
@@ -336,20 +324,3 @@ func (s *Stage) environment(name string, redis *wire.Proxy, own map[string]strin
 }
 
 func (s *Stage) faultDir(name string) string { return filepath.Join(s.Config.Dir, "faults", name) }
-
-// Frozen notes that serve could not answer while f ran.
-func (s *Stage) Frozen(f func() error) error {
-	from := time.Now()
-	err := f()
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.deaf = append(s.deaf, Deaf{From: from, To: time.Now()})
-	return err
-}
-
-// Deaf returns the times noted by Frozen.
-func (s *Stage) Deaf() []Deaf {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return append([]Deaf(nil), s.deaf...)
-}

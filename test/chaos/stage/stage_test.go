@@ -52,7 +52,7 @@ func TestChildThatEndsByItselfIsNoticed(t *testing.T) {
 	require.NoError(t, c.Start())
 	require.Eventually(t, func() bool { return len(c.Exits()) > 1 }, patience, 5*time.Millisecond)
 	c.Remove()
-	require.Equal(t, "exit status 3", c.Exits()[0].How)
+	require.Equal(t, "exit status 3", c.Exits()[0])
 }
 
 func TestChildStopsInOrder(t *testing.T) {

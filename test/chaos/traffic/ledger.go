@@ -20,10 +20,6 @@ const (
 	outcomes
 )
 
-func (o Outcome) String() string {
-	return [...]string{"accepted", "rejected", "busy", "unclear", "unsent"}[o]
-}
-
 // Entry is what is known of an event: its id, once known, and every kind of
 // answer that a request with it had.
 type Entry struct {
