@@ -34,9 +34,9 @@ func newLetterbox(t *testing.T) letterbox {
 }
 
 // bury puts n events among the dead letters.
-func (l letterbox) bury(n int, change func(*event.Event, *event.Burial)) {
+func (l letterbox) bury(n int, change func(*event.Event, *event.Rejection)) {
 	l.t.Helper()
-	events, burials := make([]event.Event, n), make([]event.Burial, n)
+	events, burials := make([]event.Event, n), make([]event.Rejection, n)
 	for i := range events {
 		events[i] = event.Event{
 			ID: uuid.Must(uuid.NewV7()), Type: "order.placed", Source: "shop",
@@ -51,7 +51,7 @@ func (l letterbox) bury(n int, change func(*event.Event, *event.Burial)) {
 	for i := range burials {
 		burials[i].Delivery = got[i]
 	}
-	require.NoError(l.t, l.client.Bury(l.t.Context(), burials))
+	require.NoError(l.t, l.client.DeadLetter(l.t.Context(), burials))
 }
 
 func (l letterbox) dlq(in string, args ...string) (code int, out, errs string) {
@@ -71,18 +71,18 @@ func (l letterbox) done(args ...string) string {
 func TestDLQ(t *testing.T) {
 	l := newLetterbox(t)
 	require.Empty(t, l.done("list"))
-	l.bury(2, func(e *event.Event, b *event.Burial) {
+	l.bury(2, func(e *event.Event, b *event.Rejection) {
 		e.Payload = `{"a":"\u0000"}`
-		*b = event.Burial{Reason: event.ReasonRefused, Code: "22P05", Message: "a character cannot be stored"}
+		*b = event.Rejection{Reason: event.ReasonRejected, Code: "22P05", Message: "a character cannot be stored"}
 	})
-	l.bury(3, func(e *event.Event, b *event.Burial) {
+	l.bury(3, func(e *event.Event, b *event.Rejection) {
 		e.Type = "sign_up"
-		*b = event.Burial{Reason: event.ReasonRefused, Code: "23514", Message: "a check constraint is violated"}
+		*b = event.Rejection{Reason: event.ReasonRejected, Code: "23514", Message: "a check constraint is violated"}
 	})
 
 	out := l.done("list")
 	require.Equal(t, 6, strings.Count(out, "\n"), out)
-	require.Contains(t, out, "refused 22P05")
+	require.Contains(t, out, "rejected 22P05")
 	require.NotContains(t, out, "4711")
 	out = l.done("list", "-o", "json", "--type", "sign_up", "--source", "shop", "--reason", "23514", "--newer-than", "1d", "--limit", "2")
 	require.Equal(t, 2, strings.Count(out, "\n"), out)

@@ -12,11 +12,11 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/eventpulse/eventpulse/pkg/config"
+	"github.com/eventpulse/eventpulse/pkg/consumer"
+	"github.com/eventpulse/eventpulse/pkg/httpserver"
 	"github.com/eventpulse/eventpulse/pkg/ingest"
-	"github.com/eventpulse/eventpulse/pkg/server"
 	"github.com/eventpulse/eventpulse/pkg/spool"
 	"github.com/eventpulse/eventpulse/pkg/stream"
-	"github.com/eventpulse/eventpulse/pkg/worker"
 )
 
 // rule is an alert as Prometheus reads it.
@@ -100,7 +100,7 @@ func registered(t *testing.T) map[string][]string {
 	cfg := config.Default(config.Work)
 	cfg.Redis.URL, cfg.Database.URL, cfg.Admin.Addr = noRedis, noDatabase, ""
 	work := newRegistry()
-	w, err := newWork(cfg, quiet(), work, func(s worker.Store) worker.Store { return s })
+	w, err := newWork(cfg, quiet(), work, func(s consumer.Store) consumer.Store { return s })
 	require.NoError(t, err)
 	defer func() { require.NoError(t, w.cleanup.run()) }()
 
@@ -115,7 +115,7 @@ func registered(t *testing.T) map[string][]string {
 	defer func() { require.NoError(t, disk.Close()) }()
 	handler, err := ingest.New(cfg.Ingest, disk, quiet(), serve)
 	require.NoError(t, err)
-	_, err = server.New(cfg.HTTP, handler, redis.Ping, quiet(), serve)
+	_, err = httpserver.New(cfg.HTTP, handler, redis.Ping, quiet(), serve)
 	require.NoError(t, err)
 
 	there := map[string][]string{}

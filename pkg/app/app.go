@@ -12,7 +12,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
-	"github.com/eventpulse/eventpulse/pkg/server"
+	"github.com/eventpulse/eventpulse/pkg/httpserver"
 )
 
 // newRegistry returns a registry with what every process reports of itself.
@@ -41,7 +41,7 @@ func (c *cleanup) run() error {
 // withAdmin runs main under ctx with the admin listener around it: probes
 // answer before main begins and until after it has ended, and readiness fails
 // from the moment ctx ends. An admin listener that fails ends main too.
-func withAdmin(ctx context.Context, admin *server.Admin, log *slog.Logger, main func(context.Context) error) error {
+func withAdmin(ctx context.Context, admin *httpserver.Admin, log *slog.Logger, main func(context.Context) error) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer context.AfterFunc(ctx, admin.Drain)()

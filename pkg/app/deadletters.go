@@ -23,7 +23,7 @@ type letterBox interface {
 	// DeadLetters returns at most limit of those behind the id after; an
 	// empty page is the end.
 	DeadLetters(ctx context.Context, after string, limit int) ([]stream.DeadLetter, error)
-	DeadLetter(ctx context.Context, id string) (stream.DeadLetter, bool, error)
+	DeadLetterByID(ctx context.Context, id string) (stream.DeadLetter, bool, error)
 	// RemoveDeadLetters returns how many of them were there.
 	RemoveDeadLetters(ctx context.Context, ids []string) (int64, error)
 	// Republish puts letters back on the stream, each in one step, and
@@ -86,7 +86,7 @@ type Progress func(looked, total int64)
 
 // Get returns the letter with that id.
 func (d *DeadLetters) Get(ctx context.Context, id string) (stream.DeadLetter, error) {
-	letter, found, err := d.box.DeadLetter(ctx, id)
+	letter, found, err := d.box.DeadLetterByID(ctx, id)
 	if err != nil {
 		return stream.DeadLetter{}, err
 	}

@@ -23,19 +23,19 @@ const longestShown = event.MaxNameLength
 
 // letterLine is a dead letter in a list: everything but what the event holds.
 type letterLine struct {
-	ID         string     `json:"id"`
-	Reason     string     `json:"reason"`
-	Code       string     `json:"code,omitempty"`
-	Message    string     `json:"message"`
-	EventID    string     `json:"event_id"`
-	Type       string     `json:"event_type"`
-	Source     string     `json:"source"`
-	Timestamp  string     `json:"timestamp"`
-	EntryID    string     `json:"entry_id"`
-	FirstSeen  *time.Time `json:"first_seen"`
-	BuriedAt   *time.Time `json:"buried_at"`
-	Deliveries int64      `json:"deliveries"`
-	Bytes      int        `json:"bytes"`
+	ID             string     `json:"id"`
+	Reason         string     `json:"reason"`
+	Code           string     `json:"code,omitempty"`
+	Message        string     `json:"message"`
+	EventID        string     `json:"event_id"`
+	Type           string     `json:"event_type"`
+	Source         string     `json:"source"`
+	Timestamp      string     `json:"timestamp"`
+	EntryID        string     `json:"entry_id"`
+	FirstSeen      *time.Time `json:"first_seen"`
+	DeadLetteredAt *time.Time `json:"buried_at"`
+	Deliveries     int64      `json:"deliveries"`
+	Bytes          int        `json:"bytes"`
 }
 
 func lineOf(l stream.DeadLetter) letterLine {
@@ -47,7 +47,7 @@ func lineOf(l stream.DeadLetter) letterLine {
 	return letterLine{
 		ID: l.ID, Reason: l.Reason, Code: l.Code, Message: l.Message,
 		EventID: short(event.FieldID), Type: short(event.FieldType), Source: short(event.FieldSource), Timestamp: short(event.FieldTimestamp),
-		EntryID: l.EntryID, FirstSeen: known(l.FirstSeen), BuriedAt: known(l.BuriedAt), Deliveries: l.Deliveries, Bytes: bytes,
+		EntryID: l.EntryID, FirstSeen: known(l.FirstSeen), DeadLetteredAt: known(l.DeadLetteredAt), Deliveries: l.Deliveries, Bytes: bytes,
 	}
 }
 
@@ -86,8 +86,8 @@ func WriteLetterTable(w io.Writer, letters []stream.DeadLetter, head bool) error
 	for _, letter := range letters {
 		l := lineOf(letter)
 		buried := "-"
-		if l.BuriedAt != nil {
-			buried = l.BuriedAt.UTC().Format("2006-01-02 15:04:05Z")
+		if l.DeadLetteredAt != nil {
+			buried = l.DeadLetteredAt.UTC().Format("2006-01-02 15:04:05Z")
 		}
 		cell := func(text string, width int) string {
 			if text == "" {
@@ -123,7 +123,7 @@ func WriteLetterText(w io.Writer, l stream.DeadLetter) error {
 	ours("reason", strings.TrimSpace(l.Reason+" "+l.Code))
 	ours("message", l.Message)
 	line("first seen", at(l.FirstSeen))
-	line("buried", at(l.BuriedAt))
+	line("buried", at(l.DeadLetteredAt))
 	line("deliveries", strconv.FormatInt(l.Deliveries, 10))
 	ours("stream entry", l.EntryID)
 	b.WriteByte('\n')

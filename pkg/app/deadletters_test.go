@@ -40,8 +40,8 @@ var buriedAt = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 // letterAt returns the nth letter, buried n minutes after buriedAt.
 func letterAt(n int, change ...string) stream.DeadLetter {
 	at := buriedAt.Add(time.Duration(n) * time.Minute)
-	l := stream.DeadLetter{ID: fmt.Sprintf("%d-0", at.UnixMilli()), FirstSeen: at.Add(-time.Hour), BuriedAt: at, Deliveries: 2}
-	l.EntryID, l.Reason, l.Code, l.Message = fmt.Sprintf("%d-7", l.FirstSeen.UnixMilli()), event.ReasonRefused, "22P05", "it cannot be stored"
+	l := stream.DeadLetter{ID: fmt.Sprintf("%d-0", at.UnixMilli()), FirstSeen: at.Add(-time.Hour), DeadLetteredAt: at, Deliveries: 2}
+	l.EntryID, l.Reason, l.Code, l.Message = fmt.Sprintf("%d-7", l.FirstSeen.UnixMilli()), event.ReasonRejected, "22P05", "it cannot be stored"
 	l.Fields = sampleEvents(1)[0].AppendFields(nil)
 	for i := 0; i < len(change); i += 2 {
 		for j := 0; j < len(l.Fields); j += 2 {
@@ -85,7 +85,7 @@ func (b *fakeBox) DeadLetters(_ context.Context, after string, limit int) ([]str
 	return page, nil
 }
 
-func (b *fakeBox) DeadLetter(_ context.Context, id string) (stream.DeadLetter, bool, error) {
+func (b *fakeBox) DeadLetterByID(_ context.Context, id string) (stream.DeadLetter, bool, error) {
 	for _, l := range b.letters {
 		if l.ID == id {
 			return l, true, nil
@@ -375,7 +375,7 @@ func TestLettersAreShownWithoutHarm(t *testing.T) {
 	var text bytes.Buffer
 	require.NoError(t, WriteLetterText(&text, l))
 	for _, says := range []string{
-		l.ID, "refused 22P05", l.Message, "2026-03-01T12:01:00Z", "deliveries    2", l.EntryID, `"\x1b[31mred"`,
+		l.ID, "rejected 22P05", l.Message, "2026-03-01T12:01:00Z", "deliveries    2", l.EntryID, `"\x1b[31mred"`,
 		"\"big\": 123456789012345678901234567890,\n", `"evil": "\u009b31m\u202e\udb40\udc01"`, `"\xff\xfe"`, "(no value)",
 	} {
 		require.Contains(t, text.String(), says)
@@ -433,18 +433,18 @@ func TestDeadLettersOnRedis(t *testing.T) {
 	got, err := client.Read(t.Context(), "w", 250, time.Second)
 	require.NoError(t, err)
 	require.Len(t, got, 250)
-	var dead []event.Burial
+	var dead []event.Rejection
 	for i, delivery := range got {
-		reason := event.ReasonRefused
+		reason := event.ReasonRejected
 		if i%5 == 0 {
 			reason = event.ReasonUnreadable
 			delivery.Fields = []string{"hello", "world"}
 		}
-		dead = append(dead, event.Burial{Delivery: delivery, Reason: reason})
+		dead = append(dead, event.Rejection{Delivery: delivery, Reason: reason})
 	}
-	require.NoError(t, client.Bury(t.Context(), dead))
+	require.NoError(t, client.DeadLetter(t.Context(), dead))
 
-	r, err = d.Replay(t.Context(), Selection{Reason: event.ReasonRefused, Limit: 20}, false, nil)
+	r, err = d.Replay(t.Context(), Selection{Reason: event.ReasonRejected, Limit: 20}, false, nil)
 	require.NoError(t, err)
 	require.Equal(t, Replayed{Matched: 20, Replayed: 20}, r)
 	r, err = d.Replay(t.Context(), Selection{NewerThan: time.Hour}, false, nil)

@@ -15,10 +15,10 @@ import (
 	"github.com/alicebob/miniredis/v2"
 
 	"github.com/eventpulse/eventpulse/pkg/config"
+	"github.com/eventpulse/eventpulse/pkg/consumer"
 	"github.com/eventpulse/eventpulse/pkg/event"
 	"github.com/eventpulse/eventpulse/pkg/store"
 	"github.com/eventpulse/eventpulse/pkg/stream"
-	"github.com/eventpulse/eventpulse/pkg/worker"
 )
 
 const (
@@ -75,7 +75,7 @@ func NewDev(ctx context.Context, cfg config.Config, dir string, out io.Writer, l
 
 	// There is one admin listener, serve's: it tells of serve.
 	cfg.Admin.Addr = ""
-	d.work, err = newWork(cfg, log, newRegistry(), func(s worker.Store) worker.Store { return &printingStore{s, out} })
+	d.work, err = newWork(cfg, log, newRegistry(), func(s consumer.Store) consumer.Store { return &printingStore{s, out} })
 	if err != nil {
 		return nil, err
 	}
@@ -177,11 +177,11 @@ func migrate(ctx context.Context, cfg config.Config, log *slog.Logger) (err erro
 
 // printingStore prints each event that is stored for the first time.
 type printingStore struct {
-	worker.Store
+	consumer.Store
 	out io.Writer
 }
 
-// Insert implements [worker.Store].
+// Insert implements [consumer.Store].
 func (p *printingStore) Insert(ctx context.Context, events []event.Event) ([]int, error) {
 	duplicates, err := p.Store.Insert(ctx, events)
 	if err != nil {

@@ -13,7 +13,7 @@ const oldestPostgres = 140000
 
 // judgePostgres judges a server and the database on it, which one process uses
 // as cfg has it.
-func judgePostgres(f store.Facts, cfg store.Config) (found findings) {
+func judgePostgres(f store.Info, cfg store.Config) (found findings) {
 	found.ok("database.reachable", "%q at %s answers in %s", f.Database, f.Address, short(f.Latency))
 	found.clock("database.clock", f.ClockAhead, f.ClockWithin)
 	if f.VersionNumber < oldestPostgres {
@@ -37,7 +37,7 @@ func judgePostgres(f store.Facts, cfg store.Config) (found findings) {
 	return found
 }
 
-func judgeDatabaseRole(found *findings, f store.Facts) {
+func judgeDatabaseRole(found *findings, f store.Info) {
 	const topic = "database.role"
 	switch {
 	case f.Standby:
@@ -49,7 +49,7 @@ func judgeDatabaseRole(found *findings, f store.Facts) {
 	}
 }
 
-func judgeSchema(found *findings, f store.Facts) {
+func judgeSchema(found *findings, f store.Info) {
 	const topic = "database.schema"
 	if f.MigrationsErr != nil {
 		found.problem(topic, f.MigrationsErr.Error(), "let the role of database.url read the schema, or own it")
@@ -75,7 +75,7 @@ func judgeSchema(found *findings, f store.Facts) {
 }
 
 // judgeDurability asks what is left of a commit when the machine dies.
-func judgeDurability(found *findings, f store.Facts) {
+func judgeDurability(found *findings, f store.Info) {
 	const topic = "database.durability"
 	const reload = "; SELECT pg_reload_conf()"
 	switch {
@@ -91,7 +91,7 @@ func judgeDurability(found *findings, f store.Facts) {
 }
 
 // judgeConnections asks whether a process with ours connections finds room.
-func judgeConnections(found *findings, f store.Facts, ours int) {
+func judgeConnections(found *findings, f store.Info, ours int) {
 	const topic = "database.connections"
 	most := f.MaxConnections
 	if f.ConnectionLimit >= 0 {
@@ -113,7 +113,7 @@ func judgeConnections(found *findings, f store.Facts, ours int) {
 }
 
 // judgeSQLite judges a database that is a file.
-func judgeSQLite(f store.Facts) (found findings) {
+func judgeSQLite(f store.Info) (found findings) {
 	found.ok("database.reachable", "%s answers in %s", f.Address, short(f.Latency))
 	found.ok("database.version", "SQLite %s", f.Version)
 	found.warning("database.kind", "SQLite has one writer at a time and is for one process: it is made for trying out", "use PostgreSQL where events matter")

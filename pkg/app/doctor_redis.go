@@ -23,7 +23,7 @@ const (
 const clockTolerance = time.Second
 
 // judgeRedis judges the server, whatever is on it.
-func judgeRedis(f stream.Facts) (found findings) {
+func judgeRedis(f stream.Info) (found findings) {
 	s := f.Server
 	found.ok("redis.reachable", "Redis at %s answers in %s", f.Address, short(f.Latency))
 	found.clock("redis.clock", f.ClockAhead, f.ClockWithin)
@@ -41,7 +41,7 @@ func judgeRedis(f stream.Facts) (found findings) {
 	return found
 }
 
-func judgeRedisVersion(found *findings, s stream.ServerFacts) {
+func judgeRedisVersion(found *findings, s stream.ServerInfo) {
 	const topic = "redis.version"
 	major, minor, ok := versionOf(s.Version)
 	switch {
@@ -60,7 +60,7 @@ func judgeRedisVersion(found *findings, s stream.ServerFacts) {
 	}
 }
 
-func judgeRedisRole(found *findings, s stream.ServerFacts) {
+func judgeRedisRole(found *findings, s stream.ServerInfo) {
 	const topic = "redis.role"
 	least := atoi(s.Settings["min-replicas-to-write"])
 	switch {
@@ -80,7 +80,7 @@ func judgeRedisRole(found *findings, s stream.ServerFacts) {
 }
 
 // judgePersistence asks what is left of an accepted event when the server dies.
-func judgePersistence(found *findings, s stream.ServerFacts) {
+func judgePersistence(found *findings, s stream.ServerInfo) {
 	const topic = "redis.persistence"
 	sync, told := s.Settings["appendfsync"]
 	switch {
@@ -105,7 +105,7 @@ func judgePersistence(found *findings, s stream.ServerFacts) {
 }
 
 // judgeDiskWrites asks whether the last writes to disk went well.
-func judgeDiskWrites(found *findings, s stream.ServerFacts) {
+func judgeDiskWrites(found *findings, s stream.ServerInfo) {
 	const topic = "redis.disk"
 	const look = "see the server's log and its disk: df -h"
 	switch {
@@ -122,7 +122,7 @@ func judgeDiskWrites(found *findings, s stream.ServerFacts) {
 	}
 }
 
-func judgeEviction(found *findings, s stream.ServerFacts) {
+func judgeEviction(found *findings, s stream.ServerInfo) {
 	const topic = "redis.eviction"
 	policy := s.MaxMemoryPolicy
 	set := setRedis(s, "maxmemory-policy", "noeviction")
@@ -140,7 +140,7 @@ func judgeEviction(found *findings, s stream.ServerFacts) {
 	}
 }
 
-func judgeMemory(found *findings, s stream.ServerFacts) {
+func judgeMemory(found *findings, s stream.ServerInfo) {
 	const topic = "redis.memory"
 	limit, of := s.MaxMemory, "maxmemory"
 	if limit == 0 {
@@ -168,7 +168,7 @@ func judgeMemory(found *findings, s stream.ServerFacts) {
 
 // setRedis is how to change settings of a server, given as names and values, as
 // far as it lets itself be changed.
-func setRedis(s stream.ServerFacts, settings ...string) string {
+func setRedis(s stream.ServerInfo, settings ...string) string {
 	var steps []string
 	for i := 0; i+1 < len(settings); i += 2 {
 		step := settings[i] + " to " + settings[i+1]

@@ -21,7 +21,7 @@ const (
 )
 
 // judgeStream judges the keys of the stream and who reads it.
-func judgeStream(f stream.Facts) (found findings) {
+func judgeStream(f stream.Info) (found findings) {
 	s := f.Stream
 	if s.Type != "" && !judgeKey(&found, s) {
 		return found
@@ -54,7 +54,7 @@ func judgeStream(f stream.Facts) (found findings) {
 }
 
 // judgeKey judges the type of the stream's key, and says whether it can be used.
-func judgeKey(found *findings, s stream.StreamFacts) bool {
+func judgeKey(found *findings, s stream.StreamInfo) bool {
 	const topic = "stream.key"
 	switch s.Type {
 	case "stream":
@@ -69,7 +69,7 @@ func judgeKey(found *findings, s stream.StreamFacts) bool {
 	return true
 }
 
-func streamRemedy(f stream.Facts) string {
+func streamRemedy(f stream.Info) string {
 	switch codeOf(f.StreamErr) {
 	case "MOVED":
 		// "… MOVED 3999 10.0.0.5:6379"
@@ -86,7 +86,7 @@ func streamRemedy(f stream.Facts) string {
 }
 
 // judgeGroup says whether there is a group to look at.
-func judgeGroup(found *findings, s stream.StreamFacts) bool {
+func judgeGroup(found *findings, s stream.StreamInfo) bool {
 	const topic = "stream.group"
 	switch {
 	case s.Group:
@@ -101,7 +101,7 @@ func judgeGroup(found *findings, s stream.StreamFacts) bool {
 }
 
 // judgeConsumers returns how many seem to be alive.
-func judgeConsumers(found *findings, s stream.StreamFacts) (live int) {
+func judgeConsumers(found *findings, s stream.StreamInfo) (live int) {
 	const topic = "stream.consumers"
 	var holding []string
 	gone := 0
@@ -130,7 +130,7 @@ func judgeConsumers(found *findings, s stream.StreamFacts) (live int) {
 	return live
 }
 
-func judgeBacklog(found *findings, s stream.StreamFacts, live int) {
+func judgeBacklog(found *findings, s stream.StreamInfo, live int) {
 	const topic = "stream.backlog"
 	waiting := "about "
 	if s.BacklogExact {
@@ -150,7 +150,7 @@ func judgeBacklog(found *findings, s stream.StreamFacts, live int) {
 	}
 }
 
-func judgePending(found *findings, s stream.StreamFacts) {
+func judgePending(found *findings, s stream.StreamInfo) {
 	const topic = "stream.pending"
 	if s.OldestPendingAge < tooOld {
 		found.ok(topic, "%s read and not stored yet", count(s.Pending, "event"))
@@ -162,7 +162,7 @@ func judgePending(found *findings, s stream.StreamFacts) {
 }
 
 // judgeOtherGroups finds those that hold back the trimming.
-func judgeOtherGroups(found *findings, s stream.StreamFacts) {
+func judgeOtherGroups(found *findings, s stream.StreamInfo) {
 	const topic = "stream.other_groups"
 	for _, g := range s.OtherGroups {
 		last := "the last it was given was put there " + short(g.LastAge) + " ago"

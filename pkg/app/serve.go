@@ -8,8 +8,8 @@ import (
 	"sync"
 
 	"github.com/eventpulse/eventpulse/pkg/config"
+	"github.com/eventpulse/eventpulse/pkg/httpserver"
 	"github.com/eventpulse/eventpulse/pkg/ingest"
-	"github.com/eventpulse/eventpulse/pkg/server"
 	"github.com/eventpulse/eventpulse/pkg/spool"
 	"github.com/eventpulse/eventpulse/pkg/stream"
 )
@@ -17,8 +17,8 @@ import (
 // Serve is the role that accepts events.
 type Serve struct {
 	log     *slog.Logger
-	http    *server.Server
-	admin   *server.Admin
+	http    *httpserver.Server
+	admin   *httpserver.Admin
 	keeper  *groupKeeper
 	spool   *spool.Spool // nil when there is none
 	ingest  *ingest.Handler
@@ -45,7 +45,7 @@ func NewServe(cfg config.Config, log *slog.Logger) (_ *Serve, err error) {
 
 	s.keeper = &groupKeeper{stream: redis, log: log}
 	var publisher ingest.Publisher = s.keeper
-	ready := server.Check{Name: "stream", Probe: s.keeper.Check}
+	ready := httpserver.Check{Name: "stream", Probe: s.keeper.Check}
 	if cfg.Spool.Dir != "" {
 		s.spool, err = spool.Open(cfg.Spool, s.keeper, log, reg)
 		if err != nil {
@@ -53,17 +53,17 @@ func NewServe(cfg config.Config, log *slog.Logger) (_ *Serve, err error) {
 		}
 		s.cleanup.add(s.spool.Close)
 		publisher = s.spool
-		ready = server.Check{Name: "spool", Probe: s.spool.Check}
+		ready = httpserver.Check{Name: "spool", Probe: s.spool.Check}
 	}
 	s.ingest, err = ingest.New(cfg.Ingest, publisher, log, reg)
 	if err != nil {
 		return nil, err
 	}
-	s.http, err = server.New(cfg.HTTP, s.ingest, redis.Ping, log, reg)
+	s.http, err = httpserver.New(cfg.HTTP, s.ingest, redis.Ping, log, reg)
 	if err != nil {
 		return nil, err
 	}
-	s.admin, err = server.NewAdmin(cfg.Admin, []server.Check{
+	s.admin, err = httpserver.NewAdmin(cfg.Admin, []httpserver.Check{
 		{Name: "http", Probe: s.http.Ready},
 		ready,
 		// With a spool, events are accepted whether Redis answers or not.

@@ -12,31 +12,31 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/eventpulse/eventpulse/pkg/config"
-	"github.com/eventpulse/eventpulse/pkg/server"
+	"github.com/eventpulse/eventpulse/pkg/consumer"
+	"github.com/eventpulse/eventpulse/pkg/httpserver"
 	"github.com/eventpulse/eventpulse/pkg/store"
 	"github.com/eventpulse/eventpulse/pkg/stream"
-	"github.com/eventpulse/eventpulse/pkg/worker"
 )
 
 // Work is the role that stores events.
 type Work struct {
-	cfg     worker.Config
+	cfg     consumer.Config
 	log     *slog.Logger
 	store   *store.Store
-	worker  *worker.Worker
-	admin   *server.Admin
+	worker  *consumer.Worker
+	admin   *httpserver.Admin
 	cleanup cleanup
 }
 
 // NewWork wires the role and binds its admin address; it waits for nothing
 // else. What it returns must be run.
 func NewWork(cfg config.Config, log *slog.Logger) (*Work, error) {
-	return newWork(cfg, log, newRegistry(), func(s worker.Store) worker.Store { return s })
+	return newWork(cfg, log, newRegistry(), func(s consumer.Store) consumer.Store { return s })
 }
 
 // newWork lets the caller see the events on their way to the database, and
 // gather the metrics together with others.
-func newWork(cfg config.Config, log *slog.Logger, reg *prometheus.Registry, observed func(worker.Store) worker.Store) (_ *Work, err error) {
+func newWork(cfg config.Config, log *slog.Logger, reg *prometheus.Registry, observed func(consumer.Store) consumer.Store) (_ *Work, err error) {
 	w := &Work{cfg: cfg.Worker, log: log}
 	defer func() {
 		if err != nil {
@@ -60,8 +60,8 @@ func newWork(cfg config.Config, log *slog.Logger, reg *prometheus.Registry, obse
 	}
 	w.cleanup.add(w.store.Close)
 
-	w.worker = worker.New(w.cfg, redis, observed(w.store), log, reg)
-	w.admin, err = server.NewAdmin(cfg.Admin, []server.Check{
+	w.worker = consumer.New(w.cfg, redis, observed(w.store), log, reg)
+	w.admin, err = httpserver.NewAdmin(cfg.Admin, []httpserver.Check{
 		{Name: "redis", Probe: redis.Ping},
 		{Name: "database", Probe: w.store.Ping},
 		{Name: "schema", Probe: w.store.CheckSchema},

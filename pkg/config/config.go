@@ -9,39 +9,39 @@
 package config
 
 import (
+	"github.com/eventpulse/eventpulse/pkg/consumer"
+	"github.com/eventpulse/eventpulse/pkg/httpserver"
 	"github.com/eventpulse/eventpulse/pkg/ingest"
-	"github.com/eventpulse/eventpulse/pkg/server"
 	"github.com/eventpulse/eventpulse/pkg/spool"
 	"github.com/eventpulse/eventpulse/pkg/store"
 	"github.com/eventpulse/eventpulse/pkg/stream"
-	"github.com/eventpulse/eventpulse/pkg/worker"
 )
 
 // Config is the configuration of a process, one section for each room.
 type Config struct {
-	Log      Log                `config:"log"`
-	HTTP     server.Config      `config:"http"`
-	Admin    server.AdminConfig `config:"admin"`
-	Ingest   ingest.Config      `config:"ingest"`
-	Redis    stream.RedisConfig `config:"redis"`
-	Stream   stream.Config      `config:"stream"`
-	Spool    spool.Config       `config:"spool"`
-	Database store.Config       `config:"database"`
-	Worker   worker.Config      `config:"worker"`
+	Log      Log                    `config:"log"`
+	HTTP     httpserver.Config      `config:"http"`
+	Admin    httpserver.AdminConfig `config:"admin"`
+	Ingest   ingest.Config          `config:"ingest"`
+	Redis    stream.RedisConfig     `config:"redis"`
+	Stream   stream.Config          `config:"stream"`
+	Spool    spool.Config           `config:"spool"`
+	Database store.Config           `config:"database"`
+	Worker   consumer.Config        `config:"worker"`
 }
 
 // Default returns what a process of that role runs with when told nothing.
 func Default(role Role) Config {
 	c := Config{
 		Log:      DefaultLog(),
-		HTTP:     server.DefaultConfig(),
-		Admin:    server.DefaultAdminConfig(),
+		HTTP:     httpserver.DefaultConfig(),
+		Admin:    httpserver.DefaultAdminConfig(),
 		Ingest:   ingest.DefaultConfig(),
 		Redis:    stream.DefaultRedisConfig(),
 		Stream:   stream.DefaultConfig(),
 		Spool:    spool.DefaultConfig(),
 		Database: store.DefaultConfig(),
-		Worker:   worker.DefaultConfig(),
+		Worker:   consumer.DefaultConfig(),
 	}
 	// Where the process was started, as its user may write there.
 	c.Spool.Dir = "data/spool"

@@ -20,9 +20,9 @@ const (
 	// KindUnavailable is a dependency or a bound that may be fine later:
 	// the same thing tried again can succeed.
 	KindUnavailable
-	// KindRefused is a row that the database refuses for its content: the
+	// KindRejected is a row that the database refuses for its content: the
 	// same thing tried again fails again.
-	KindRefused
+	KindRejected
 )
 
 // String returns the kind as it stands in logs and metric labels.
@@ -34,8 +34,8 @@ func (k Kind) String() string {
 		return "too_large"
 	case KindUnavailable:
 		return "unavailable"
-	case KindRefused:
-		return "refused"
+	case KindRejected:
+		return "rejected"
 	default:
 		return "internal"
 	}

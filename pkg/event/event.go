@@ -33,7 +33,12 @@ type Event struct {
 // Delivery is one stream entry as handed to a consumer: undecoded, because an
 // entry that cannot be read as an event must still be acknowledged or buried.
 type Delivery struct {
-	// EntryID is the stream entry's id, "milliseconds-sequence".
+	// Group is the consumer group that it was delivered to, and Partition the
+	// part of the stream that it was read from, counted from 0.
+	Group     string
+	Partition int
+	// EntryID is the stream entry's id, "milliseconds-sequence", unique
+	// within its partition.
 	EntryID string
 	// Fields are the entry's field names and values, alternating, as Redis
 	// keeps them. They are empty when the entry was deleted while pending.
@@ -44,12 +49,12 @@ type Delivery struct {
 const (
 	// ReasonUnreadable is an entry that is no event.
 	ReasonUnreadable = "unreadable"
-	// ReasonRefused is an event that the database refuses for its content.
-	ReasonRefused = "refused"
+	// ReasonRejected is an event that the database refuses for its content.
+	ReasonRejected = "rejected"
 )
 
-// Burial is a delivery that can never be stored as it stands, and why.
-type Burial struct {
+// Rejection is a delivery that can never be stored as it stands, and why.
+type Rejection struct {
 	Delivery
 	// Reason is one of the Reason constants.
 	Reason string

@@ -52,8 +52,8 @@ const (
 	WorkBefore Mark = "work.before_commit"
 	// WorkAfter: the batch is committed, nothing has been acknowledged.
 	WorkAfter Mark = "work.after_commit"
-	// BuryBefore: an entry is about to become a dead letter.
-	BuryBefore Mark = "bury.before"
-	// BuryAfter: it has become one, the worker has not gone on.
-	BuryAfter Mark = "bury.after"
+	// DeadLetterBefore: an entry is about to become a dead letter.
+	DeadLetterBefore Mark = "bury.before"
+	// DeadLetterAfter: it has become one, the worker has not gone on.
+	DeadLetterAfter Mark = "bury.after"
 )

@@ -82,7 +82,7 @@ func timedOut(err error) bool {
 // again, or somewhere else, changes nothing.
 func aboutContent(err error) bool {
 	switch event.KindOf(err) {
-	case event.KindInvalid, event.KindTooLarge, event.KindRefused:
+	case event.KindInvalid, event.KindTooLarge, event.KindRejected:
 		return true
 	}
 	return false

@@ -281,7 +281,7 @@ func TestRefusedContentIsAllOrNothingAndQuotesNothing(t *testing.T) {
 					change(&events[n/2])
 					duplicates, err := s.Insert(t.Context(), events)
 					require.Empty(t, duplicates)
-					e := requireKind(t, event.KindRefused, err)
+					e := requireKind(t, event.KindRejected, err)
 					require.NotEmpty(t, e.Code)
 					require.NotContains(t, fmt.Sprintf("%v %+v %#v", err, err, err), secret)
 					requireCount(t, s, 0)
@@ -302,7 +302,7 @@ func TestABatchTooLargeForAStatementIsDivided(t *testing.T) {
 			events[i].Payload = big
 		}
 		_, err := s.Insert(t.Context(), events)
-		e := requireKind(t, event.KindRefused, err)
+		e := requireKind(t, event.KindRejected, err)
 		require.Equal(t, "54000", e.Code)
 	})
 }

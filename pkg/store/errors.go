@@ -11,7 +11,7 @@ import (
 // refused says that the database refuses content. It carries no cause: the
 // database's own words may quote the event.
 func refused(code, detail string) *event.Error {
-	return &event.Error{Kind: event.KindRefused, Code: code, Detail: detail}
+	return &event.Error{Kind: event.KindRejected, Code: code, Detail: detail}
 }
 
 // unavailable says that waiting is right.

@@ -33,7 +33,7 @@ type row struct {
 // before under the same id, and of repetitions of an id inside the batch, of
 // which the first counts.
 //
-// An error is always an *event.Error. KindRefused means that the database
+// An error is always an *event.Error. KindRejected means that the database
 // refuses the content of at least one of the events, and would again; in a
 // batch of one it is that one. KindUnavailable means that the whole batch may
 // succeed later. Neither holds any part of an event.

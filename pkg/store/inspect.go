@@ -11,8 +11,8 @@ import (
 	"github.com/uptrace/bun"
 )
 
-// Facts is what can be seen of a database, without a judgement.
-type Facts struct {
+// Info is what can be seen of a database, without a judgement.
+type Info struct {
 	// SQLite says that the database is a file at Address: of the rest only
 	// Version, Latency and Migrations are set.
 	SQLite bool
@@ -55,9 +55,9 @@ type Facts struct {
 
 // Inspect looks at the database. It changes nothing, and costs a few reads
 // whatever the number of events. The error says that the database cannot be
-// asked anything; Facts.SQLite and Facts.Address are set even then.
-func (s *Store) Inspect(ctx context.Context) (Facts, error) {
-	var f Facts
+// asked anything; Info.SQLite and Info.Address are set even then.
+func (s *Store) Inspect(ctx context.Context) (Info, error) {
+	var f Info
 	err := errors.New("unknown kind of database")
 	switch b := s.backend.(type) {
 	case *postgres:
@@ -93,7 +93,7 @@ SELECT current_setting('server_version'), current_setting('server_version_num'):
   coalesce(has_table_privilege(to_regclass('events')::oid, 'INSERT')
     AND has_table_privilege(to_regclass('events')::oid, 'SELECT'), false)`
 
-func (p *postgres) inspect(ctx context.Context, db *bun.DB, f *Facts) error {
+func (p *postgres) inspect(ctx context.Context, db *bun.DB, f *Info) error {
 	f.Address, f.Database = p.endpoint.address, p.endpoint.database
 	// Asked twice: the first answer also pays for the connection.
 	for range 2 {
@@ -123,7 +123,7 @@ func (p *postgres) inspect(ctx context.Context, db *bun.DB, f *Facts) error {
 	return nil
 }
 
-func (s *sqlite) inspect(ctx context.Context, db *bun.DB, f *Facts) error {
+func (s *sqlite) inspect(ctx context.Context, db *bun.DB, f *Info) error {
 	f.SQLite, f.Address = true, s.path()
 	if _, err := os.Stat(f.Address); err != nil {
 		return err // asking anything would make the file

@@ -37,7 +37,7 @@ func newMetrics(reg prometheus.Registerer, db *sql.DB) (*metrics, error) {
 			Help: "Batches that could not be inserted, by kind of error.",
 		}, []string{"kind"}),
 	}
-	for _, kind := range []event.Kind{event.KindRefused, event.KindUnavailable} {
+	for _, kind := range []event.Kind{event.KindRejected, event.KindUnavailable} {
 		m.errors.WithLabelValues(kind.String()) // show the zeros
 	}
 	if reg == nil {

@@ -39,7 +39,7 @@ func TestMetrics(t *testing.T) {
 eventpulse_store_duplicates_total 3
 # HELP eventpulse_store_errors_total Batches that could not be inserted, by kind of error.
 # TYPE eventpulse_store_errors_total counter
-eventpulse_store_errors_total{kind="refused"} 1
+eventpulse_store_errors_total{kind="rejected"} 1
 eventpulse_store_errors_total{kind="unavailable"} 0
 # HELP eventpulse_store_rows_inserted_total Events stored, duplicates not counted.
 # TYPE eventpulse_store_rows_inserted_total counter

@@ -111,7 +111,7 @@ func TestRowsThatComeBeforeAFailedCommitAreNotStored(t *testing.T) {
 	for _, s := range both(t, url) {
 		for _, n := range []int{1, 1000} { // in one message, and in many
 			_, err := s.Insert(t.Context(), newEvents(t, n))
-			requireKind(t, event.KindRefused, err)
+			requireKind(t, event.KindRejected, err)
 			requireCount(t, s, 0)
 		}
 	}
@@ -273,7 +273,7 @@ func TestEveryErrorHasItsKindAndQuotesNothing(t *testing.T) {
 			RAISE EXCEPTION 'not acceptable: %', NEW.payload USING ERRCODE = NEW.event_type; END $$`,
 		"CREATE TRIGGER fail BEFORE INSERT ON events FOR EACH ROW EXECUTE FUNCTION fail()")
 	kinds := map[event.Kind][]string{
-		event.KindRefused: {"22000", "22001", "22003", "22021", "22P02", "22P05", "23000", "23502", "23514", "23P01", "54000", "54001"},
+		event.KindRejected: {"22000", "22001", "22003", "22021", "22P02", "22P05", "23000", "23502", "23514", "23P01", "54000", "54001"},
 		event.KindUnavailable: {
 			"08006", "0A000", "25001", "26000", "28000", "2D000", "34000", "3D000", "3F000", "40001", "40P01", "42501", "42601", "42P01",
 			"44000", "53000", "53100", "53200", "53300", "55000", "55006", "55P03", "57000", "57014", "57P03", "58000", "58030", "72000",
@@ -290,7 +290,7 @@ func TestEveryErrorHasItsKindAndQuotesNothing(t *testing.T) {
 				_, err := s.Insert(t.Context(), events)
 				got := requireKind(t, kind, err)
 				require.Equal(t, code, got.Code)
-				if kind == event.KindRefused || strings.HasPrefix(code, "P0") || strings.HasPrefix(code, "42") {
+				if kind == event.KindRejected || strings.HasPrefix(code, "P0") || strings.HasPrefix(code, "42") {
 					require.NotContains(t, fmt.Sprintf("%v %+v", err, got.Err), "hunter2", code)
 				}
 			}
@@ -312,7 +312,7 @@ func TestRefusedByPostgresForItsContent(t *testing.T) {
 			events := newEvents(t, 2)
 			events[1].Payload = payload
 			_, err := s.Insert(t.Context(), events)
-			require.Equal(t, code, requireKind(t, event.KindRefused, err).Code)
+			require.Equal(t, code, requireKind(t, event.KindRejected, err).Code)
 		}
 	}
 	requireCount(t, s, 0)

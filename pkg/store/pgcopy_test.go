@@ -161,7 +161,7 @@ func TestARefusalInTheMiddleOfALargeBatch(t *testing.T) {
 			RAISE EXCEPTION '%', repeat('x', 16000000) USING ERRCODE = '22000'; END $$`,
 		"CREATE TRIGGER fail BEFORE INSERT ON events FOR EACH ROW EXECUTE FUNCTION fail()")
 	_, err = s.Insert(t.Context(), events)
-	requireKind(t, event.KindRefused, err)
+	requireKind(t, event.KindRejected, err)
 	do(t, db, "DROP TRIGGER fail ON events")
 	require.Empty(t, insert(t, s, events...))
 	requireCount(t, s, 50)
@@ -323,7 +323,7 @@ func TestAnotherUniqueConstraintRefuses(t *testing.T) {
 		}
 		events[5].Type = old.Type
 		_, err := s.Insert(t.Context(), events)
-		e := requireKind(t, event.KindRefused, err)
+		e := requireKind(t, event.KindRejected, err)
 		require.Equal(t, "23505", e.Code)
 		require.ErrorContains(t, err, "one_of_each")
 	}
@@ -338,7 +338,7 @@ func TestAValueTooLargeForMemoryIsRefused(t *testing.T) {
 		"CREATE TRIGGER fail BEFORE INSERT ON events FOR EACH ROW EXECUTE FUNCTION fail()")
 	for _, s := range both(t, url) {
 		_, err := s.Insert(t.Context(), newEvents(t, 2))
-		require.Equal(t, "54000", requireKind(t, event.KindRefused, err).Code)
+		require.Equal(t, "54000", requireKind(t, event.KindRejected, err).Code)
 		require.ErrorContains(t, err, "XX000")
 	}
 }

@@ -26,9 +26,9 @@ func (c *Client) DeadLetters(ctx context.Context, after string, limit int) ([]De
 	return letters, nil
 }
 
-// DeadLetter returns the dead letter with that id; found is false when there
+// DeadLetterByID returns the dead letter with that id; found is false when there
 // is none.
-func (c *Client) DeadLetter(ctx context.Context, id string) (letter DeadLetter, found bool, err error) {
+func (c *Client) DeadLetterByID(ctx context.Context, id string) (letter DeadLetter, found bool, err error) {
 	if !entryID.MatchString(id) {
 		return DeadLetter{}, false, nil
 	}

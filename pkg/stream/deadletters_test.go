@@ -13,7 +13,7 @@ func TestDeadLettersInPages(t *testing.T) {
 	c, _ := withRedis(t)
 	ctx := testContext(t)
 	got := given(t, c, "a", 25)
-	require.NoError(t, c.Bury(ctx, burials(got...)))
+	require.NoError(t, c.DeadLetter(ctx, burials(got...)))
 	var entries []string
 	var last DeadLetter
 	for after := ""; ; after = last.ID {
@@ -30,12 +30,12 @@ func TestDeadLettersInPages(t *testing.T) {
 	}
 	require.Equal(t, entryIDs(got), entries)
 
-	one, found, err := c.DeadLetter(ctx, last.ID)
+	one, found, err := c.DeadLetterByID(ctx, last.ID)
 	require.NoError(t, err)
 	require.True(t, found)
 	require.Equal(t, last, one)
 	for _, id := range []string{"1-1", "-", "+", "", "x"} {
-		_, found, err = c.DeadLetter(ctx, id)
+		_, found, err = c.DeadLetterByID(ctx, id)
 		require.NoError(t, err)
 		require.False(t, found)
 	}
@@ -55,7 +55,7 @@ func TestRepublish(t *testing.T) {
 	c, _ := withRedis(t)
 	ctx := testContext(t)
 	got := given(t, c, "a", 250)
-	require.NoError(t, c.Bury(ctx, burials(got...)))
+	require.NoError(t, c.DeadLetter(ctx, burials(got...)))
 	letters := buried(t, c)
 	letters[0].Fields = append(letters[0].Fields[:0:0], letters[0].Fields...)
 	for i, f := range letters[0].Fields {
@@ -88,7 +88,7 @@ func TestRepublish(t *testing.T) {
 func TestRepublishRefusesWhatCannotBe(t *testing.T) {
 	c, _ := withRedis(t)
 	for _, fields := range [][]string{nil, {"odd"}, make([]string, maxFields+2)} {
-		_, err := c.Republish(testContext(t), DeadLetter{ID: "1-1", Burial: event.Burial{Delivery: event.Delivery{Fields: fields}}})
+		_, err := c.Republish(testContext(t), DeadLetter{ID: "1-1", Rejection: event.Rejection{Delivery: event.Delivery{Fields: fields}}})
 		require.Equal(t, event.KindInvalid, event.KindOf(err))
 	}
 	n, err := c.Republish(testContext(t))
@@ -104,7 +104,7 @@ func TestForeignDeadLetters(t *testing.T) {
 	_, err := c.Republish(testContext(t), letters...)
 	refused(t, err, "no_group") // There is no stream to put it back on.
 	require.NoError(t, c.EnsureGroup(testContext(t)))
-	require.Equal(t, []DeadLetter{{ID: "5-5", Burial: event.Burial{Delivery: event.Delivery{Fields: []string{"k", "v"}}}}}, letters)
+	require.Equal(t, []DeadLetter{{ID: "5-5", Rejection: event.Rejection{Delivery: event.Delivery{Fields: []string{"k", "v"}}}}}, letters)
 	n, err := c.Republish(testContext(t), letters...)
 	require.NoError(t, err)
 	require.EqualValues(t, 1, n)
@@ -115,10 +115,10 @@ func TestDeadLettersOfWrongType(t *testing.T) {
 	say(t, c, "SET", c.dlqKey, "x")
 	_, err := c.DeadLetters(testContext(t), "", 10)
 	refused(t, err, "wrong_type")
-	_, _, err = c.DeadLetter(testContext(t), "1-1")
+	_, _, err = c.DeadLetterByID(testContext(t), "1-1")
 	refused(t, err, "wrong_type")
 	_, err = c.RemoveDeadLetters(testContext(t), []string{"1-1"})
 	refused(t, err, "wrong_type")
-	_, err = c.Republish(testContext(t), DeadLetter{ID: "1-1", Burial: event.Burial{Delivery: event.Delivery{Fields: []string{"k", "v"}}}})
+	_, err = c.Republish(testContext(t), DeadLetter{ID: "1-1", Rejection: event.Rejection{Delivery: event.Delivery{Fields: []string{"k", "v"}}}})
 	refused(t, err, "wrong_type")
 }

@@ -8,10 +8,10 @@ import (
 	"github.com/redis/rueidis"
 )
 
-// Facts is what can be seen of a Redis server and of the stream on it, without
+// Info is what can be seen of a Redis server and of the stream on it, without
 // a judgement. What the server does not tell, as many that are run for others
 // do not, is at its zero value.
-type Facts struct {
+type Info struct {
 	// Address is where the server is, without a password: host:port or the
 	// path of a socket.
 	Address string
@@ -21,14 +21,14 @@ type Facts struct {
 	// how far off that may be.
 	ClockAhead, ClockWithin time.Duration
 
-	Server ServerFacts
-	Stream StreamFacts
+	Server ServerInfo
+	Stream StreamInfo
 	// StreamErr says why Stream is not known, or not all of it.
 	StreamErr error
 }
 
-// ServerFacts is what INFO and CONFIG GET say.
-type ServerFacts struct {
+// ServerInfo is what INFO and CONFIG GET say.
+type ServerInfo struct {
 	// Told says whether INFO may be asked; without it all but the settings
 	// is zero. SettingsTold says the same of CONFIG GET.
 	Told, SettingsTold bool
@@ -58,8 +58,8 @@ type ServerFacts struct {
 	Settings map[string]string
 }
 
-// StreamFacts is what the keys of the stream and of its dead letters hold.
-type StreamFacts struct {
+// StreamInfo is what the keys of the stream and of its dead letters hold.
+type StreamInfo struct {
 	// Key and DeadLetterKey are their names; the types are Redis's words:
 	// "stream", and "none" where there is no key.
 	Key, Type                     string
@@ -104,9 +104,9 @@ var settingsOfInterest = []string{
 
 // Inspect looks at the server and the stream. It changes nothing, and costs a
 // few reads whatever the stream's length. The error says that the server
-// cannot be asked anything; Facts.Address is set even then.
-func (c *Client) Inspect(ctx context.Context) (Facts, error) {
-	f := Facts{Address: c.address()}
+// cannot be asked anything; Info.Address is set even then.
+func (c *Client) Inspect(ctx context.Context) (Info, error) {
+	f := Info{Address: c.address()}
 	now, err := c.inspectClock(ctx, &f)
 	if err != nil {
 		return f, c.unavailable(opInspect, err)
@@ -131,7 +131,7 @@ func (c *Client) address() string {
 // inspectClock asks for the time twice: the first answer also pays for the
 // connection. It returns the server's time, or this machine's where the server
 // does not tell. Unlike PING, TIME is answered while writes are refused.
-func (c *Client) inspectClock(ctx context.Context, f *Facts) (time.Time, error) {
+func (c *Client) inspectClock(ctx context.Context, f *Info) (time.Time, error) {
 	var told time.Time
 	for range 2 {
 		asked := time.Now()

@@ -8,8 +8,8 @@ import (
 	"github.com/redis/rueidis"
 )
 
-func (c *Client) inspectServer(ctx context.Context) (ServerFacts, error) {
-	f := ServerFacts{GoodReplicas: -1}
+func (c *Client) inspectServer(ctx context.Context) (ServerInfo, error) {
+	f := ServerInfo{GoodReplicas: -1}
 	info, err := c.info(ctx)
 	if err != nil && !withheld(err) {
 		return f, err
@@ -24,7 +24,7 @@ func (c *Client) inspectServer(ctx context.Context) (ServerFacts, error) {
 }
 
 // read takes what INFO says.
-func (f *ServerFacts) read(info map[string]string) {
+func (f *ServerInfo) read(info map[string]string) {
 	number := func(name string) int64 {
 		n, _ := strconv.ParseInt(info[name], 10, 64) // 0 is not told
 		return n

@@ -15,8 +15,8 @@ const (
 )
 
 // inspectStream looks at the keys; now is the server's time.
-func (c *Client) inspectStream(ctx context.Context, now time.Time) (StreamFacts, error) {
-	f := StreamFacts{Key: c.cfg.Key, DeadLetterKey: c.dlqKey, GroupName: c.cfg.Group}
+func (c *Client) inspectStream(ctx context.Context, now time.Time) (StreamInfo, error) {
+	f := StreamInfo{Key: c.cfg.Key, DeadLetterKey: c.dlqKey, GroupName: c.cfg.Group}
 	b := c.redis.B()
 	replies, err := c.call(ctx, c.redisCfg.Timeout, false,
 		b.Type().Key(c.cfg.Key).Build(), b.Type().Key(c.dlqKey).Build(), b.Pttl().Key(c.cfg.Key).Build())

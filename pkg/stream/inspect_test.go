@@ -54,7 +54,7 @@ func TestInspectTheStream(t *testing.T) {
 	c, _ := withRedis(t)
 	ctx := testContext(t)
 	got := given(t, c, "alive", 3)
-	require.NoError(t, c.Bury(ctx, burials(got[:1]...)))
+	require.NoError(t, c.DeadLetter(ctx, burials(got[:1]...)))
 	say(t, c, fmt.Sprintf("XGROUP CREATECONSUMER %s %s idle", c.cfg.Key, c.cfg.Group))
 	say(t, c, fmt.Sprintf("XGROUP CREATE %s audit 0", c.cfg.Key))
 	require.NoError(t, c.Publish(ctx, sample(0, 4)))
@@ -171,7 +171,7 @@ func TestDeadLetterRange(t *testing.T) {
 	require.Zero(t, n)
 	require.Empty(t, last)
 
-	require.NoError(t, c.Bury(ctx, burials(given(t, c, "a", 3)...)))
+	require.NoError(t, c.DeadLetter(ctx, burials(given(t, c, "a", 3)...)))
 	letters := buried(t, c)
 	n, last, err = c.DeadLetterRange(ctx)
 	require.NoError(t, err)

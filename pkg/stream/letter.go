@@ -13,27 +13,27 @@ import (
 type DeadLetter struct {
 	// Burial is what was buried, its EntryID that which it had on the stream,
 	// its Fields the original ones.
-	event.Burial
+	event.Rejection
 	// ID is its entry id among the dead letters, where it stands in the
 	// order of burial.
 	ID string
-	// FirstSeen is when the event was put on the stream, BuriedAt when it was
+	// FirstSeen is when the event was put on the stream, DeadLetteredAt when it was
 	// given up, and Deliveries how often it was given to a consumer.
-	FirstSeen, BuriedAt time.Time
-	Deliveries          int64
+	FirstSeen, DeadLetteredAt time.Time
+	Deliveries                int64
 }
 
 // The fields that a dead letter carries behind the original ones, in this
 // order: by their place they are told apart from original fields of the same
 // name.
 const (
-	fieldReason     = "dlq_reason"
-	fieldCode       = "dlq_code"
-	fieldMessage    = "dlq_message"
-	fieldFirstSeen  = "dlq_first_seen"
-	fieldEntryID    = "dlq_entry_id"
-	fieldBuriedAt   = "dlq_buried_at"
-	fieldDeliveries = "dlq_deliveries" // added by the script that moves the entry
+	fieldReason         = "dlq_reason"
+	fieldCode           = "dlq_code"
+	fieldMessage        = "dlq_message"
+	fieldFirstSeen      = "dlq_first_seen"
+	fieldEntryID        = "dlq_entry_id"
+	fieldDeadLetteredAt = "dlq_dead_lettered_at"
+	fieldDeliveries     = "dlq_deliveries" // added by the script that moves the entry
 )
 
 // fieldPacked holds all original fields in one, when they are too many.
@@ -46,7 +46,7 @@ const maxFields = 4000
 const maxMessage = 1024
 
 // appendLetter appends the fields of the dead letter d, except the last.
-func appendLetter(dst []string, d event.Burial, now time.Time) []string {
+func appendLetter(dst []string, d event.Rejection, now time.Time) []string {
 	if len(d.Fields) > maxFields {
 		dst = append(dst, fieldPacked, pack(d.Fields))
 	} else {
@@ -66,14 +66,14 @@ func appendLetter(dst []string, d event.Burial, now time.Time) []string {
 		fieldMessage, message,
 		fieldFirstSeen, firstSeen,
 		fieldEntryID, d.EntryID,
-		fieldBuriedAt, now.UTC().Format(time.RFC3339Nano),
+		fieldDeadLetteredAt, now.UTC().Format(time.RFC3339Nano),
 	)
 }
 
 // parseLetter reads an entry of the dead letters. One that somebody else put
 // there has its fields and nothing more.
 func parseLetter(d event.Delivery) DeadLetter {
-	names := [...]string{fieldReason, fieldCode, fieldMessage, fieldFirstSeen, fieldEntryID, fieldBuriedAt, fieldDeliveries}
+	names := [...]string{fieldReason, fieldCode, fieldMessage, fieldFirstSeen, fieldEntryID, fieldDeadLetteredAt, fieldDeliveries}
 	letter := DeadLetter{ID: d.EntryID}
 	split := len(d.Fields) - 2*len(names)
 	for i, name := range names {
@@ -92,7 +92,7 @@ func parseLetter(d event.Delivery) DeadLetter {
 	letter.Reason, letter.Code, letter.Message = ours(0), ours(1), ours(2)
 	letter.FirstSeen, _ = time.Parse(time.RFC3339Nano, ours(3))
 	letter.EntryID = ours(4)
-	letter.BuriedAt, _ = time.Parse(time.RFC3339Nano, ours(5))
+	letter.DeadLetteredAt, _ = time.Parse(time.RFC3339Nano, ours(5))
 	letter.Deliveries, _ = strconv.ParseInt(ours(6), 10, 64)
 	return letter
 }

@@ -118,10 +118,10 @@ func TestExpectations(t *testing.T) {
 }
 
 func TestDeadLettersAreComparedWithThePoison(t *testing.T) {
-	kind := poison{reason: "refused", code: "22P05"}
+	kind := poison{reason: "rejected", code: "22P05"}
 	sent := map[string]poison{"<poison 1 a>": kind, "<poison 1 b>": kind}
 	letter := func(text string) stage.Entry {
-		return stage.Entry{ID: "1-1", Fields: map[string]any{"source": text, "dlq_reason": "refused", "dlq_code": "22P05"}}
+		return stage.Entry{ID: "1-1", Fields: map[string]any{"source": text, "dlq_reason": "rejected", "dlq_code": "22P05"}}
 	}
 	a, b := letter("<poison 1 a>"), letter("x<poison 1 b>y")
 	require.Empty(t, compareLetters([]stage.Entry{b, a}, sent))

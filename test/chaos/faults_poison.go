@@ -23,7 +23,7 @@ func poisonFaults() []Fault {
 		},
 		{
 			Name: "work-killed-while-burying", What: "poison in the stream; work dies before and after it has made a dead letter",
-			Harm:   poisonAnd(killAt(workOf, fault.BuryBefore, fault.BuryAfter)),
+			Harm:   poisonAnd(killAt(workOf, fault.DeadLetterBefore, fault.DeadLetterAfter)),
 			Expect: unharmed,
 		},
 		{
@@ -44,7 +44,7 @@ type poison struct {
 // What dead letters say.
 const (
 	unreadable = "unreadable" // is no event
-	refused    = "refused"    // by PostgreSQL, with its SQLSTATE as the code
+	refused    = "rejected"   // by PostgreSQL, with its SQLSTATE as the code
 )
 
 // poisons are the kinds of poison. Each carries its token somewhere.

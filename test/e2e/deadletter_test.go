@@ -220,7 +220,7 @@ func (f *feast) requireBuriedAre() {
 		delete(f.buried, got["dlq_entry_id"])
 		require.Equal(f.t, want.kind.reason, got["dlq_reason"], want.kind.name)
 		require.Equal(f.t, want.kind.code, got["dlq_code"], want.kind.name)
-		for _, name := range []string{"dlq_message", "dlq_first_seen", "dlq_buried_at", "dlq_deliveries"} {
+		for _, name := range []string{"dlq_message", "dlq_first_seen", "dlq_dead_lettered_at", "dlq_deliveries"} {
 			require.NotEmpty(f.t, got[name], "%s of %s", name, want.kind.name)
 		}
 		maps.DeleteFunc(got, func(name, _ string) bool { return strings.HasPrefix(name, "dlq_") })
@@ -246,7 +246,7 @@ func (f *feast) operate() {
 	// They are found by any of what is known of them.
 	require.Len(t, f.list(), len(kinds)*ofEach)
 	require.Len(t, f.list("--reason", "unreadable"), unreadable)
-	require.Len(t, f.list("--reason", "refused", "--type", "t", "--source", "s", "--newer-than", "1d"), refused)
+	require.Len(t, f.list("--reason", "rejected", "--type", "t", "--source", "s", "--newer-than", "1d"), refused)
 	require.Len(t, f.list("--limit", "5"), 5)
 	require.Empty(t, f.list("--older-than", "1h"))
 	for _, code := range []string{"22P02", "22P05", "22003", "54001"} {

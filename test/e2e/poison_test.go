@@ -29,7 +29,7 @@ type poison struct {
 
 // poisons are the kinds of poison there are.
 func poisons() []poison {
-	const unreadable, refused = "unreadable", "refused"
+	const unreadable, refused = "unreadable", "rejected"
 	deep := `{"a":` + strings.Repeat("[", 30_000) + strings.Repeat("]", 30_000) + "}"
 	return []poison{
 		{name: "no fields of ours", change: []string{"hello", "world"}, alien: true, status: 400, pointer: "/hello", reason: unreadable},

@@ -1,0 +1,83 @@
+package httpserver
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"runtime"
+	"sync"
+
+	"github.com/klauspost/compress/gzip"
+	"github.com/klauspost/compress/zstd"
+)
+
+// inflater decompresses bodies that are wholly in memory, as many at once as
+// there are processors: a body that is inflated waits for nobody, so more at
+// once would only hold more memory. What is being inflated is not on any
+// budget; it is at most that many bodies.
+type inflater struct {
+	limit int64
+	turns chan struct{}
+	gzip  sync.Pool // of *gzip.Reader
+	zstd  *zstd.Decoder
+}
+
+func newInflater(limit int64) (*inflater, error) {
+	n := runtime.GOMAXPROCS(0)
+	decoder, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(n), zstd.WithDecoderMaxMemory(uint64(limit)))
+	if err != nil {
+		return nil, fmt.Errorf("prepare zstd: %w", err)
+	}
+	f := &inflater{limit: limit, turns: make(chan struct{}, n), zstd: decoder}
+	f.gzip.New = func() any { return new(gzip.Reader) }
+	return f, nil
+}
+
+// inflate appends the decompressed src to dst. It returns a [*failure] when
+// src is corrupt or holds more than the limit.
+func (f *inflater) inflate(ctx context.Context, c coding, src, dst []byte) ([]byte, error) {
+	select {
+	case f.turns <- struct{}{}:
+		defer func() { <-f.turns }()
+	case <-ctx.Done():
+		return dst, fmt.Errorf("wait to decompress: %w", context.Cause(ctx))
+	}
+	var err error
+	if c == zstandard {
+		dst, err = f.zstd.DecodeAll(src, dst)
+		if errors.Is(err, zstd.ErrDecoderSizeExceeded) || errors.Is(err, zstd.ErrWindowSizeExceeded) {
+			err = errBodyTooLarge
+		}
+	} else {
+		dst, err = f.gunzip(src, dst)
+	}
+	switch {
+	case errors.Is(err, errBodyTooLarge):
+		err = &failure{
+			status: http.StatusRequestEntityTooLarge,
+			detail: fmt.Sprintf("the request body is larger than %d bytes when decompressed", f.limit),
+		}
+	case err != nil:
+		err = &failure{
+			status: http.StatusBadRequest,
+			detail: "the request body is not valid " + c.String() + ", which Content-Encoding says it is",
+			cause:  err,
+		}
+	}
+	return dst, err
+}
+
+func (f *inflater) gunzip(src, dst []byte) ([]byte, error) {
+	zr := f.gzip.Get().(*gzip.Reader)
+	defer func() {
+		// A reader in the pool must not hold on to the body.
+		_ = zr.Reset(bytes.NewReader(nil))
+		f.gzip.Put(zr)
+	}()
+	if err := zr.Reset(bytes.NewReader(src)); err != nil {
+		return dst, err
+	}
+	return readUpTo(f.limit, zr, dst)
+}

@@ -1,0 +1,79 @@
+package httpserver
+
+import (
+	"mime"
+	"net/http"
+	"strings"
+)
+
+// coding is a content coding that a body may come in.
+type coding uint8
+
+const (
+	identity coding = iota
+	gzipped
+	zstandard
+)
+
+// acceptedCodings is what Accept-Encoding of a 415 offers.
+const acceptedCodings = "gzip, zstd, identity"
+
+// String returns the coding's registered name.
+func (c coding) String() string {
+	switch c {
+	case gzipped:
+		return "gzip"
+	case zstandard:
+		return "zstd"
+	default:
+		return "identity"
+	}
+}
+
+// codingOf returns the content coding of a request, or a 415.
+func codingOf(h http.Header) (coding, error) {
+	values := h["Content-Encoding"]
+	if len(values) == 0 {
+		return identity, nil
+	}
+	if len(values) == 1 {
+		switch strings.ToLower(strings.TrimSpace(values[0])) {
+		case "", "identity":
+			return identity, nil
+		case "gzip", "x-gzip":
+			return gzipped, nil
+		case "zstd":
+			return zstandard, nil
+		}
+	}
+	return 0, &failure{
+		status: http.StatusUnsupportedMediaType,
+		detail: "the Content-Encoding is not one of " + acceptedCodings,
+		header: "Accept-Encoding", value: acceptedCodings,
+	}
+}
+
+// checkMediaType accepts application/json in UTF-8, or no Content-Type at
+// all: there is nothing else a body could be. The structured +json types are
+// refused, since each promises a shape that an event does not have.
+func checkMediaType(h http.Header) error {
+	values := h["Content-Type"]
+	if len(values) == 0 || len(values) == 1 && (values[0] == "application/json" || values[0] == "") {
+		return nil
+	}
+	detail := "the Content-Type is not application/json; with curl, add -H 'Content-Type: application/json'"
+	if len(values) > 1 {
+		detail = "there is more than one Content-Type"
+	} else if media, params, err := mime.ParseMediaType(values[0]); err == nil && media == "application/json" {
+		charset, given := params["charset"]
+		if !given || strings.EqualFold(charset, "utf-8") {
+			return nil
+		}
+		detail = "the charset is not utf-8, the only one there is for JSON"
+	}
+	return &failure{
+		status: http.StatusUnsupportedMediaType,
+		detail: detail,
+		header: "Accept", value: "application/json",
+	}
+}

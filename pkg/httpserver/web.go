@@ -1,0 +1,130 @@
+package httpserver
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+)
+
+// web is an http.Server with a listener: bound first, served after, drained
+// when its context ends.
+type web struct {
+	addr string
+	http *http.Server
+	edge *edge
+	// drainDelay passes between the end of the context and the closing of
+	// the listener, shutdown bounds the two together.
+	drainDelay, shutdown time.Duration
+	// drain is called when the context ends.
+	drain func()
+
+	mu sync.Mutex
+	ln net.Listener
+}
+
+// httpServer returns an http.Server that logs to log.
+func httpServer(h http.Handler, log *slog.Logger) *http.Server {
+	srv := &http.Server{
+		Handler:  h,
+		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn),
+		// "OPTIONS *" is answered like everything else.
+		DisableGeneralOptionsHandler: true,
+	}
+	attach(srv)
+	return srv
+}
+
+// listen binds, once.
+func (w *web) listen() error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.ln != nil {
+		return nil
+	}
+	ln, err := net.Listen("tcp", w.addr)
+	if err != nil {
+		return err // It names the address.
+	}
+	w.edge.Listener, w.ln = ln, w.edge
+	return nil
+}
+
+// bound returns the address bound, "" before listen.
+func (w *web) bound() string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.ln == nil {
+		return ""
+	}
+	return w.ln.Addr().String()
+}
+
+// close gives the listener up and cuts every connection.
+func (w *web) close() error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.edge.hurry.Store(true)
+	errs := []error{w.http.Close()}
+	if w.ln != nil {
+		// Once served, the listener is closed already.
+		if err := w.ln.Close(); !errors.Is(err, net.ErrClosed) {
+			errs = append(errs, err)
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// serve serves until ctx ends and everything taken is answered.
+func (w *web) serve(ctx context.Context) error {
+	if err := w.listen(); err != nil {
+		return err
+	}
+	served := make(chan error, 1)
+	go func() { served <- w.http.Serve(w.ln) }()
+
+	select {
+	case err := <-served:
+		return errors.Join(fmt.Errorf("serve %s: %w", w.bound(), err), w.close())
+	case <-ctx.Done():
+	}
+	w.drain()
+	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), w.shutdown)
+	defer cancel()
+	delay := time.NewTimer(w.drainDelay)
+	defer delay.Stop()
+	select {
+	case err := <-served:
+		return errors.Join(fmt.Errorf("serve %s: %w", w.bound(), err), w.close())
+	case <-delay.C:
+	}
+
+	// net/http drops a request whose headers it reads during a shutdown, so
+	// that waits for the connections to fall silent.
+	errs := []error{w.stopAccepting()}
+	if err := <-served; !errors.Is(err, net.ErrClosed) && !errors.Is(err, http.ErrServerClosed) {
+		errs = append(errs, fmt.Errorf("serve %s: %w", w.bound(), err))
+	}
+	w.edge.silence(grace)
+	if err := w.http.Shutdown(grace); err != nil {
+		if errors.Is(err, context.DeadlineExceeded) {
+			err = fmt.Errorf("requests unanswered after %v, connections cut: %w", w.shutdown, err)
+		}
+		errs = append(errs, fmt.Errorf("shut down %s: %w", w.bound(), err), w.close())
+	}
+	return errors.Join(errs...)
+}
+
+// stopAccepting closes the listener alone.
+func (w *web) stopAccepting() error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if err := w.ln.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
+		return fmt.Errorf("close listener: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,204 @@
+package stream
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus/testutil"
+	"github.com/stretchr/testify/require"
+
+	"github.com/eventpulse/eventpulse/pkg/event"
+	"github.com/eventpulse/eventpulse/test/servers"
+)
+
+// refusals of the database, for each of deliveries.
+func burials(deliveries ...event.Delivery) []event.Rejection {
+	out := make([]event.Rejection, len(deliveries))
+	for i, d := range deliveries {
+		out[i] = event.Rejection{Delivery: d, Reason: "rejected", Code: "22P05", Message: "unsupported Unicode escape sequence"}
+	}
+	return out
+}
+
+func buried(tb testing.TB, c *Client) []DeadLetter {
+	tb.Helper()
+	letters, err := c.DeadLetters(testContext(tb), "", 10_000)
+	require.NoError(tb, err)
+	return letters
+}
+
+func pendingIDs(tb testing.TB, c *Client, consumer string) []string {
+	tb.Helper()
+	pending, err := c.Pending(testContext(tb), consumer, "0", 10_000)
+	require.NoError(tb, err)
+	return entryIDs(pending)
+}
+
+func TestBuryMovesAnEntry(t *testing.T) {
+	c, _ := withRedis(t)
+	ctx := testContext(t)
+	got := given(t, c, "a", 3)
+	pendingIDs(t, c, "a") // delivers them once more
+	before := time.Now()
+	require.NoError(t, c.DeadLetter(ctx, burials(got[1])))
+
+	require.Equal(t, []string{got[0].EntryID, got[2].EntryID}, pendingIDs(t, c, "a"))
+	letters := buried(t, c)
+	require.Len(t, letters, 1)
+	l := letters[0]
+	require.Equal(t, burials(got[1])[0], l.Rejection)
+	require.EqualValues(t, 2, l.Deliveries)
+	require.WithinDuration(t, before, l.FirstSeen, 5*time.Second)
+	require.WithinDuration(t, before, l.DeadLetteredAt, 5*time.Second)
+	require.False(t, l.DeadLetteredAt.Before(l.FirstSeen.Truncate(time.Second)))
+	require.InDelta(t, 1, testutil.ToFloat64(c.metrics.buried), 0)
+	s, err := c.Stats(ctx)
+	require.NoError(t, err)
+	require.EqualValues(t, 1, s.DeadLetters)
+
+	// After an answer that was lost, it is buried again.
+	require.NoError(t, c.DeadLetter(ctx, burials(got[1])))
+	require.Len(t, buried(t, c), 1)
+	// What another consumer has claimed meanwhile is buried as well.
+	claimAll(t, c, "b", 0, 10)
+	require.NoError(t, c.DeadLetter(ctx, burials(got[0])))
+	require.Len(t, buried(t, c), 2)
+	require.NoError(t, c.DeadLetter(ctx, nil))
+}
+
+func TestBuryKeepsOddEntriesWhole(t *testing.T) {
+	c, _ := withRedis(t)
+	ctx := testContext(t)
+	require.NoError(t, c.EnsureGroup(ctx))
+	many := make([]string, 0, 30_000)
+	for i := range cap(many) / 2 {
+		many = append(many, fmt.Sprint("field", i), "v:"+strings.Repeat("x", i%7))
+	}
+	odd := [][]string{
+		{"k", "v"},
+		{"k", "1", "k", "2", "K", ""},
+		{"", "\x00\xff binary\r\n", "dlq_reason", "mine", "dlq_deliveries", "99"},
+		{fieldReason, "a", fieldCode, "b", fieldMessage, "c", fieldFirstSeen, "d", fieldEntryID, "e", fieldDeadLetteredAt, "f", fieldDeliveries, "g"},
+		{fieldPacked, "not packed"},
+		many,
+	}
+	for _, fields := range odd {
+		say(t, c, append([]string{"XADD", c.cfg.Key, "*"}, fields...)...)
+	}
+	got, err := c.Read(ctx, "a", 100, time.Second)
+	require.NoError(t, err)
+	require.Len(t, got, len(odd))
+	require.NoError(t, c.DeadLetter(ctx, burials(got...)))
+	require.Empty(t, pendingIDs(t, c, "a"))
+	letters := buried(t, c)
+	require.Len(t, letters, len(odd))
+	for i, l := range letters {
+		require.Equal(t, odd[i], l.Fields)
+		require.Equal(t, burials(got[i])[0], l.Rejection)
+	}
+}
+
+func TestBuryOfADeletedEntry(t *testing.T) {
+	c, _ := withRedis(t)
+	ctx := testContext(t)
+	got := given(t, c, "a", 1)
+	say(t, c, "XDEL", c.cfg.Key, got[0].EntryID)
+	got, err := c.Pending(ctx, "a", "0", 10)
+	require.NoError(t, err)
+	require.NoError(t, c.DeadLetter(ctx, burials(got...)))
+	require.Empty(t, pendingIDs(t, c, "a"))
+	require.Len(t, buried(t, c), 1)
+	_, err = c.Republish(ctx, buried(t, c)...)
+	require.Equal(t, event.KindInvalid, event.KindOf(err))
+}
+
+// Whatever keeps the entry from the dead letters keeps it pending.
+func TestBuryLosesNothing(t *testing.T) {
+	for reason, commands := range map[string][2][]string{
+		"out_of_memory": {{"CONFIG", "SET", "maxmemory", "1"}, {"CONFIG", "SET", "maxmemory", "0"}},
+		"wrong_type":    {{"SET", "{events_stream}:dlq", "x"}, {"DEL", "{events_stream}:dlq"}},
+		"no_replicas":   {{"CONFIG", "SET", "min-replicas-to-write", "1"}, {"CONFIG", "SET", "min-replicas-to-write", "0"}},
+		"read_only":     {{"REPLICAOF", "127.0.0.1", "1"}, {"REPLICAOF", "NO", "ONE"}},
+	} {
+		t.Run(reason, func(t *testing.T) {
+			c, _ := withRedis(t)
+			ctx := testContext(t)
+			got := given(t, c, "a", 250)
+			say(t, c, commands[0]...)
+			refused(t, c.DeadLetter(ctx, burials(got...)), reason)
+			require.Eventually(t, func() bool { return c.Ping(ctx) == nil }, 5*time.Second, 5*time.Millisecond)
+			say(t, c, commands[1]...)
+
+			require.Equal(t, entryIDs(got), pendingIDs(t, c, "a"))
+			require.Empty(t, buried(t, c))
+			require.NoError(t, c.DeadLetter(ctx, burials(got...)))
+			require.Empty(t, pendingIDs(t, c, "a"))
+			require.Len(t, buried(t, c), 250)
+		})
+	}
+}
+
+func TestBuryWithoutAGroup(t *testing.T) {
+	c, _ := withRedis(t)
+	ctx := testContext(t)
+	got := given(t, c, "a", 1)
+	say(t, c, "XGROUP", "DESTROY", c.cfg.Key, c.cfg.Group)
+	refused(t, c.DeadLetter(ctx, burials(got...)), "no_group")
+	// Made again, the group delivers the entry again.
+	require.NoError(t, c.EnsureGroup(ctx))
+	require.NoError(t, c.DeadLetter(ctx, burials(got...)))
+	require.Empty(t, buried(t, c))
+	again, err := c.Read(ctx, "a", 10, time.Second)
+	require.NoError(t, err)
+	require.Equal(t, got, again)
+}
+
+// Killed in the middle, every entry is in one place.
+func TestBuryThroughKills(t *testing.T) {
+	server := servers.Redis(t, "--appendonly", "yes", "--appendfsync", "always")
+	c := newClient(t, server.URL())
+	ctx := testContext(t)
+	got := given(t, c, "a", 2000)
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for ctx.Err() == nil && c.DeadLetter(ctx, burials(got...)) != nil {
+			<-time.After(5 * time.Millisecond)
+		}
+	}()
+	for range 3 {
+		require.NoError(t, server.Kill())
+		require.NoError(t, server.Start())
+	}
+	<-done
+	require.Empty(t, pendingIDs(t, c, "a"))
+	var entries []string
+	for _, l := range buried(t, c) {
+		entries = append(entries, l.EntryID)
+	}
+	slices.Sort(entries)
+	want := entryIDs(got)
+	slices.Sort(want)
+	require.Equal(t, want, entries)
+}
+
+func TestMessagesOfDeadLettersAreBounded(t *testing.T) {
+	c, _ := withRedis(t)
+	dead := burials(given(t, c, "a", 1)...)
+	dead[0].Message = strings.Repeat("é", 10_000)
+	require.NoError(t, c.DeadLetter(testContext(t), dead))
+	require.Equal(t, strings.Repeat("é", maxMessage/2), buried(t, c)[0].Message)
+}
+
+func TestUnpackRefusesOtherText(t *testing.T) {
+	for _, text := range []string{"x", "1", "2:x", "-1:x", "1:xy", ":", "99999999999999999999:x"} {
+		_, ok := unpack(text)
+		require.False(t, ok, text)
+	}
+}
