@@ -9,6 +9,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -182,22 +183,20 @@ type printingStore struct {
 }
 
 // Insert implements [consumer.Store].
-func (p *printingStore) Insert(ctx context.Context, events []event.Event) ([]int, error) {
-	duplicates, err := p.Store.Insert(ctx, events)
+func (p *printingStore) Insert(ctx context.Context, events []event.Event) (event.Inserted, error) {
+	inserted, err := p.Store.Insert(ctx, events)
 	if err != nil {
-		return nil, err
-	}
-	seen := make(map[int]bool, len(duplicates))
-	for _, i := range duplicates {
-		seen[i] = true
+		return event.Inserted{}, err
 	}
 	for i, e := range events {
 		verb := "stored"
-		if seen[i] {
+		if _, ok := slices.BinarySearch(inserted.Duplicates, i); ok {
 			verb = "already stored"
+		} else if _, ok := slices.BinarySearch(inserted.Dropped, i); ok {
+			verb = "dropped by the database"
 		}
 		// One call a line: batches print concurrently.
 		fmt.Fprintf(p.out, "%s  %s  %q from %q at %s\n", verb, e.ID, e.Type, e.Source, e.Timestamp.Format(time.RFC3339Nano))
 	}
-	return duplicates, nil
+	return inserted, nil
 }

@@ -92,11 +92,11 @@ func (w *Worker) persist(signal, work context.Context, items []item) outcome {
 	pause := newBackoff()
 	for {
 		fault.Point(fault.WorkBefore)
-		duplicates, err := w.store.Insert(work, events)
+		inserted, err := w.store.Insert(work, events)
 		if err == nil {
 			fault.Point(fault.WorkAfter)
-			w.logEach(items, duplicates)
-			return outcome{stored: items, duplicates: len(duplicates)}
+			w.logEach(items, inserted.Duplicates)
+			return outcome{stored: items, duplicates: len(inserted.Duplicates)}
 		}
 		if event.KindOf(err) == event.KindRejected {
 			return w.isolate(signal, work, items, err)

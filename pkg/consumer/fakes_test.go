@@ -227,17 +227,17 @@ type fakeStore struct {
 
 func newFakeStore() *fakeStore { return &fakeStore{rows: map[uuid.UUID]event.Event{}} }
 
-func (s *fakeStore) Insert(ctx context.Context, events []event.Event) ([]int, error) {
+func (s *fakeStore) Insert(ctx context.Context, events []event.Event) (event.Inserted, error) {
 	if s.blocked != nil {
 		select {
 		case <-s.blocked:
 		case <-ctx.Done():
-			return nil, event.Unavailable("insert", ctx.Err())
+			return event.Inserted{}, event.Unavailable("insert", ctx.Err())
 		}
 	}
 	f := s.insert.next()
 	if f == before {
-		return nil, event.Unavailable("insert", errInjected)
+		return event.Inserted{}, event.Unavailable("insert", errInjected)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -245,7 +245,7 @@ func (s *fakeStore) Insert(ctx context.Context, events []event.Event) ([]int, er
 	s.largest = max(s.largest, len(events))
 	for _, e := range events {
 		if e.Source == "refuse" {
-			return nil, &event.Error{Kind: event.KindRejected, Code: "22P02", Detail: "refused"}
+			return event.Inserted{}, &event.Error{Kind: event.KindRejected, Code: "22P02", Detail: "refused"}
 		}
 	}
 	var dups []int
@@ -256,9 +256,9 @@ func (s *fakeStore) Insert(ctx context.Context, events []event.Event) ([]int, er
 		s.rows[e.ID] = e
 	}
 	if f == after {
-		return nil, event.Unavailable("insert", errInjected)
+		return event.Inserted{}, event.Unavailable("insert", errInjected)
 	}
-	return dups, nil
+	return event.Inserted{Duplicates: dups}, nil
 }
 
 func (s *fakeStore) count() int {

@@ -57,10 +57,10 @@ type Stream interface {
 // Store is the side that rows go to. Methods may be called concurrently.
 type Store interface {
 	// Insert stores all events or none. When it returns nil every event is
-	// committed, and duplicates are the indexes of those that were stored
-	// before. An error of event.KindRejected will come again for the same
-	// events; any other may not, and its outcome is unknown.
-	Insert(ctx context.Context, events []event.Event) (duplicates []int, err error)
+	// committed except those that it names as dropped. An error of
+	// event.KindRejected will come again for the same events; any other may
+	// not, and its outcome is unknown.
+	Insert(ctx context.Context, events []event.Event) (event.Inserted, error)
 }
 
 // Worker consumes until told to stop.

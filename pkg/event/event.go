@@ -51,7 +51,22 @@ const (
 	ReasonUnreadable = "unreadable"
 	// ReasonRejected is an event that the database refuses for its content.
 	ReasonRejected = "rejected"
+	// ReasonDropped is an event that the database left out without an error,
+	// as a trigger or a rule of its operator may.
+	ReasonDropped = "dropped"
 )
+
+// Inserted says which events of a batch are not rows of that batch. Its
+// members are ascending indexes into the batch, and none is in both; every
+// other event was stored for the first time.
+type Inserted struct {
+	// Duplicates were stored before under the same id, or repeat an id of the
+	// same batch, of which the first counts.
+	Duplicates []int
+	// Dropped are neither stored now nor were they before: the database took
+	// them without an error and left them out.
+	Dropped []int
+}
 
 // Rejection is a delivery that can never be stored as it stands, and why.
 type Rejection struct {

@@ -133,9 +133,9 @@ func benchmarkInsert(b *testing.B, by string, rows, connections, percent int) {
 				for i := range events[len(old):] {
 					events[len(old)+i].ID = nextID()
 				}
-				duplicates, err := s.Insert(b.Context(), events)
-				if err != nil || len(duplicates) != len(old) {
-					b.Errorf("%d duplicates, %v", len(duplicates), err)
+				inserted, err := s.Insert(b.Context(), events)
+				if err != nil || len(inserted.Duplicates) != len(old) {
+					b.Errorf("%d duplicates, %v", len(inserted.Duplicates), err)
 					return
 				}
 			}

@@ -26,28 +26,28 @@ func TestInsertTellsDuplicates(t *testing.T) {
 		s := migrated(t, url)
 		events := newEvents(t, 10)
 
-		duplicates, err := s.Insert(t.Context(), events[:6])
+		inserted, err := s.Insert(t.Context(), events[:6])
 		require.NoError(t, err)
-		require.Empty(t, duplicates)
+		require.Empty(t, inserted.Duplicates)
 
 		// Across batches, in the middle of them and in no order: what comes
 		// back for the new ones must not slide over the old ones.
 		mixed := []event.Event{events[7], events[2], events[9], events[0], events[6], events[5], events[8]}
-		duplicates, err = s.Insert(t.Context(), mixed)
+		inserted, err = s.Insert(t.Context(), mixed)
 		require.NoError(t, err)
-		require.Equal(t, []int{1, 3, 5}, duplicates)
+		require.Equal(t, []int{1, 3, 5}, inserted.Duplicates)
 
 		// Within a batch the first counts.
 		first, second := newEvent(t), newEvent(t)
 		again := first
 		again.Payload = `{"another":"payload"}`
-		duplicates, err = s.Insert(t.Context(), []event.Event{first, events[4], second, again, first})
+		inserted, err = s.Insert(t.Context(), []event.Event{first, events[4], second, again, first})
 		require.NoError(t, err)
-		require.Equal(t, []int{1, 3, 4}, duplicates)
+		require.Equal(t, []int{1, 3, 4}, inserted.Duplicates)
 
-		duplicates, err = s.Insert(t.Context(), events)
+		inserted, err = s.Insert(t.Context(), events)
 		require.NoError(t, err)
-		require.Equal(t, []int{0, 1, 2, 3, 4, 5, 6, 7, 8, 9}, duplicates)
+		require.Equal(t, []int{0, 1, 2, 3, 4, 5, 6, 7, 8, 9}, inserted.Duplicates)
 
 		requireCount(t, s, 12)
 		for _, e := range append(events, first, second) {
@@ -59,9 +59,9 @@ func TestInsertTellsDuplicates(t *testing.T) {
 func TestInsertNothing(t *testing.T) {
 	each(t, func(t *testing.T, url string) {
 		s := openStore(t, url) // no schema: it is not even asked
-		duplicates, err := s.Insert(t.Context(), nil)
+		inserted, err := s.Insert(t.Context(), nil)
 		require.NoError(t, err)
-		require.Empty(t, duplicates)
+		require.Empty(t, inserted.Duplicates)
 	})
 }
 
@@ -70,9 +70,9 @@ func TestInsertAThousand(t *testing.T) {
 		s := migrated(t, url)
 		events := newEvents(t, 1000)
 		rand.Shuffle(len(events), func(i, j int) { events[i], events[j] = events[j], events[i] })
-		duplicates, err := s.Insert(t.Context(), events)
+		inserted, err := s.Insert(t.Context(), events)
 		require.NoError(t, err)
-		require.Empty(t, duplicates)
+		require.Empty(t, inserted.Duplicates)
 		requireCount(t, s, 1000)
 		requireStored(t, s, events[0])
 		requireStored(t, s, events[999])
@@ -132,9 +132,9 @@ func TestHardContentComesBackAsItWas(t *testing.T) {
 				require.True(t, json.Valid([]byte(object)))
 				e := newEvent(t)
 				e.Payload, e.Metadata = object, object
-				duplicates, err := s.Insert(t.Context(), []event.Event{e})
+				inserted, err := s.Insert(t.Context(), []event.Event{e})
 				require.NoError(t, err)
-				require.Empty(t, duplicates)
+				require.Empty(t, inserted.Duplicates)
 				requireStored(t, s, e)
 				e.ID = uuid.New()
 				all = append(all, e)
@@ -248,9 +248,9 @@ func TestRealWebhooksComeBackAsTheyWere(t *testing.T) {
 	require.NotEmpty(t, events)
 	each(t, func(t *testing.T, url string) {
 		s := migrated(t, url)
-		duplicates, err := s.Insert(t.Context(), events)
+		inserted, err := s.Insert(t.Context(), events)
 		require.NoError(t, err)
-		require.Empty(t, duplicates)
+		require.Empty(t, inserted.Duplicates)
 		for _, e := range events {
 			requireStored(t, s, e)
 		}
@@ -279,8 +279,8 @@ func TestRefusedContentIsAllOrNothingAndQuotesNothing(t *testing.T) {
 				for _, n := range []int{1, 10} {
 					events := newEvents(t, n)
 					change(&events[n/2])
-					duplicates, err := s.Insert(t.Context(), events)
-					require.Empty(t, duplicates)
+					inserted, err := s.Insert(t.Context(), events)
+					require.Empty(t, inserted.Duplicates)
 					e := requireKind(t, event.KindRejected, err)
 					require.NotEmpty(t, e.Code)
 					require.NotContains(t, fmt.Sprintf("%v %+v %#v", err, err, err), secret)
@@ -328,14 +328,14 @@ func TestOverlappingBatchesInOppositeOrder(t *testing.T) {
 					if w%2 == 1 {
 						slices.Reverse(batch)
 					}
-					duplicates, err := s.Insert(ctx, batch)
+					inserted, err := s.Insert(ctx, batch)
 					if err != nil {
 						t.Errorf("writer %d: %v", w, err)
 						return
 					}
 					mu.Lock()
 					for i, e := range batch {
-						if !slices.Contains(duplicates, i) {
+						if !slices.Contains(inserted.Duplicates, i) {
 							fresh[e.ID]++
 						}
 					}
@@ -361,9 +361,9 @@ func TestAnEndedContextIsUnavailable(t *testing.T) {
 		requireKind(t, event.KindUnavailable, err)
 		require.ErrorIs(t, err, context.Canceled)
 
-		duplicates, err := s.Insert(t.Context(), events)
+		inserted, err := s.Insert(t.Context(), events)
 		require.NoError(t, err)
-		require.Empty(t, duplicates)
+		require.Empty(t, inserted.Duplicates)
 	})
 }
 

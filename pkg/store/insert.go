@@ -29,22 +29,21 @@ type row struct {
 // where the connection was lost or the context ended in the middle, all may
 // be. Inserting the same events again is always safe.
 //
-// The duplicates are the indexes, ascending, of the events that were stored
-// before under the same id, and of repetitions of an id inside the batch, of
-// which the first counts.
+// What it returns tells the events that were not stored now from those that
+// were.
 //
 // An error is always an *event.Error. KindRejected means that the database
 // refuses the content of at least one of the events, and would again; in a
 // batch of one it is that one. KindUnavailable means that the whole batch may
 // succeed later. Neither holds any part of an event.
-func (s *Store) Insert(ctx context.Context, events []event.Event) (duplicates []int, err error) {
+func (s *Store) Insert(ctx context.Context, events []event.Event) (event.Inserted, error) {
 	if len(events) == 0 {
-		return nil, nil
+		return event.Inserted{}, nil
 	}
 	done := s.metrics.inserting()
-	duplicates, err = s.insert(ctx, events)
+	duplicates, err := s.insert(ctx, events)
 	done(len(events), len(duplicates), err)
-	return duplicates, err
+	return event.Inserted{Duplicates: duplicates}, err
 }
 
 func (s *Store) insert(ctx context.Context, events []event.Event) ([]int, error) {

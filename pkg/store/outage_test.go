@@ -31,9 +31,9 @@ func TestAnOutageIsUnavailableAndPasses(t *testing.T) {
 	requireKind(t, event.KindUnavailable, s.CheckSchema(t.Context()))
 
 	require.NoError(t, server.Start())
-	duplicates, err := s.Insert(t.Context(), events)
+	inserted, err := s.Insert(t.Context(), events)
 	require.NoError(t, err)
-	require.Empty(t, duplicates)
+	require.Empty(t, inserted.Duplicates)
 
 	// A restart between two uses breaks what was idle in the pool, nothing more.
 	require.NoError(t, server.Stop())

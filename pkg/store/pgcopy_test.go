@@ -36,9 +36,9 @@ func statements(t *testing.T, url string) func() string {
 
 func insert(t *testing.T, s *store.Store, events ...event.Event) []int {
 	t.Helper()
-	duplicates, err := s.Insert(t.Context(), events)
+	inserted, err := s.Insert(t.Context(), events)
 	require.NoError(t, err)
-	return duplicates
+	return inserted.Duplicates
 }
 
 func TestWhichStatementStores(t *testing.T) {
@@ -94,14 +94,14 @@ func TestOverlappingBatchesOfSeveralStores(t *testing.T) {
 				}
 				batch := slices.Clone(events[b*step : b*step+size])
 				rand.Shuffle(size, func(i, j int) { batch[i], batch[j] = batch[j], batch[i] })
-				duplicates, err := s.Insert(ctx, batch)
+				inserted, err := s.Insert(ctx, batch)
 				if err != nil {
 					t.Errorf("writer %d: %v", w, err)
 					return
 				}
 				mu.Lock()
 				for i, e := range batch {
-					if _, old := slices.BinarySearch(duplicates, i); !old {
+					if _, old := slices.BinarySearch(inserted.Duplicates, i); !old {
 						fresh[e.ID]++
 					}
 				}
