@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"log/slog"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/eventpulse/eventpulse/pkg/config"
@@ -125,7 +124,7 @@ func (d *DeadLetters) Each(ctx context.Context, s Selection, progress Progress, 
 		done := len(page) == 0
 		for _, l := range page {
 			after = l.ID
-			if idBefore(last, l.ID) || before != "" && !idBefore(l.ID, before) || s.Limit > 0 && matched == s.Limit {
+			if stream.CompareIDs(last, l.ID) < 0 || before != "" && stream.CompareIDs(l.ID, before) >= 0 || s.Limit > 0 && matched == s.Limit {
 				done = true
 				break
 			}
@@ -298,20 +297,4 @@ func fieldOf(l stream.DeadLetter, name string) string {
 		}
 	}
 	return ""
-}
-
-// idBefore reports whether the entry id a comes before b. What is no id comes
-// first.
-func idBefore(a, b string) bool {
-	aTime, aSeq := splitID(a)
-	bTime, bSeq := splitID(b)
-	return aTime < bTime || aTime == bTime && aSeq < bSeq
-}
-
-// splitID returns the two numbers of an entry id.
-func splitID(id string) (ms, seq uint64) {
-	left, right, _ := strings.Cut(id, "-")
-	ms, _ = strconv.ParseUint(left, 10, 64)
-	seq, _ = strconv.ParseUint(right, 10, 64)
-	return ms, seq
 }

@@ -78,7 +78,7 @@ func (b *fakeBox) DeadLetters(_ context.Context, after string, limit int) ([]str
 	b.pages++
 	var page []stream.DeadLetter
 	for _, l := range b.letters {
-		if (after == "" || idBefore(after, l.ID)) && len(page) < limit {
+		if (after == "" || stream.CompareIDs(after, l.ID) < 0) && len(page) < limit {
 			page = append(page, l)
 		}
 	}
