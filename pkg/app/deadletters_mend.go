@@ -1,7 +1,6 @@
 package app
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -51,41 +50,16 @@ func mended(fields []string, changes []Change, limits event.Limits) ([]string, e
 			flat = append(flat, name, value)
 		}
 	}
-	// What must be there, and be text, is judged as on the stream; the JSON
-	// in it as at the door.
-	if _, err := event.FromFields(flat); err != nil {
-		return nil, problemsOf(err)
-	}
-	e, err := event.Parse(bodyOf(flat), limits)
+	// FromFields checks what must be there and leaves the JSON to the
+	// database; New checks that as well, as for an event just posted.
+	e, err := event.FromFields(flat)
 	if err != nil {
 		return nil, problemsOf(err)
 	}
-	return append(e.AppendFields(nil), others...), nil
-}
-
-// bodyOf returns the JSON text in which an event with these fields, all of
-// them text, would have been sent.
-func bodyOf(fields []string) string {
-	var b strings.Builder
-	b.WriteByte('{')
-	for i := 0; i < len(fields); i += 2 {
-		if i > 0 {
-			b.WriteByte(',')
-		}
-		fmt.Fprintf(&b, "%q:", fields[i])
-		switch value := fields[i+1]; fields[i] {
-		case event.FieldPayload, event.FieldMetadata:
-			b.WriteString(value)
-		default:
-			quoted, err := json.Marshal(value)
-			if err != nil {
-				quoted = []byte(`""`) // text always can be
-			}
-			b.Write(quoted)
-		}
+	if e, err = event.New(e.Draft(), limits); err != nil {
+		return nil, problemsOf(err)
 	}
-	b.WriteByte('}')
-	return b.String()
+	return append(e.AppendFields(nil), others...), nil
 }
 
 // problemsOf lists all that is wrong, where the error alone would tell the

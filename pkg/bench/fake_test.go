@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
+	"github.com/eventpulse/eventpulse/pkg/codec/native"
 	"github.com/eventpulse/eventpulse/pkg/event"
 )
 
@@ -110,10 +111,10 @@ func (f *fake) store(body string, batch bool) {
 	var events []event.Event
 	var err error
 	if batch {
-		events, err = event.ParseBatch(body, event.DefaultLimits())
+		events, err = native.ParseBatch(body, event.DefaultLimits())
 	} else {
 		events = make([]event.Event, 1)
-		events[0], err = event.Parse(body, event.DefaultLimits())
+		events[0], err = native.Parse(body, event.DefaultLimits())
 	}
 	require.NoError(f.t, err)
 	f.mu.Lock()

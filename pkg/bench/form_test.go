@@ -10,6 +10,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
+	"github.com/eventpulse/eventpulse/pkg/codec/native"
 	"github.com/eventpulse/eventpulse/pkg/event"
 )
 
@@ -26,7 +27,7 @@ func TestEventsAreValidAndKnownByTheirID(t *testing.T) {
 			f.fill(text, id)
 			require.Len(t, text, size)
 
-			e, err := event.Parse(string(text), event.DefaultLimits())
+			e, err := native.Parse(string(text), event.DefaultLimits())
 			require.NoError(t, err, string(text))
 			require.Equal(t, id, e.ID)
 			require.Equal(t, "page_view", e.Type)
@@ -52,7 +53,7 @@ func TestEveryAlterationIsSeen(t *testing.T) {
 	id := newID(time.Now(), 4711)
 	text := append([]byte(nil), f.text...)
 	f.fill(text, id)
-	sent, err := event.Parse(string(text), event.DefaultLimits())
+	sent, err := native.Parse(string(text), event.DefaultLimits())
 	require.NoError(t, err)
 	for name, alter := range map[string]func(*event.Event){
 		"type":      func(e *event.Event) { e.Type += "s" },

@@ -1,6 +1,9 @@
-// Package event is the domain of EventPulse: what an event is, when it is
-// valid, how it travels (JSON in, stream fields, out again) and how things
-// fail. Ingestion and consumers share it; it imports nothing else of ours.
+// Package event defines what an event is, when it is valid, how it is written
+// as JSON and as the fields of a stream entry, and the kinds of errors.
+//
+// [New] makes an event of a [Draft] and checks everything; [FromFields] reads one
+// from a stream entry that [Event.AppendFields] wrote. Bodies in JSON are read
+// by the packages under pkg/codec.
 package event
 
 import (
@@ -13,8 +16,7 @@ import (
 // width of the varchar columns that hold them.
 const MaxNameLength = 255
 
-// Event is one thing that happened, valid by construction: [Parse],
-// [ParseBatch] and [FromFields] are the only ways in.
+// Event is one thing that happened. Those of [New] and [FromFields] are valid.
 type Event struct {
 	// ID is the identity under which the event is stored once. The
 	// producer's own, or a UUIDv7 minted on arrival.

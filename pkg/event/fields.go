@@ -5,7 +5,12 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"github.com/eventpulse/eventpulse/pkg/internal/jsonscan"
 )
+
+// emptyObject stands for an absent payload or metadata.
+const emptyObject = "{}"
 
 // The names of the fields under which an event travels on the stream. They
 // are the contract with every consumer of it.
@@ -37,8 +42,8 @@ const (
 func (e Event) AppendFields(dst []string) []string {
 	// The id and the timestamp share one allocation. The timestamp is
 	// written to the nanosecond before its zeros are cut.
-	var room [canonicalUUID + len("2006-01-02T15:04:05.000000000Z")]byte
-	text := e.Timestamp.UTC().AppendFormat(appendID(room[:0], e.ID), time.RFC3339Nano)
+	var buf [canonicalUUID + len("2006-01-02T15:04:05.000000000Z")]byte
+	text := e.Timestamp.UTC().AppendFormat(AppendID(buf[:0], e.ID), time.RFC3339Nano)
 	both := string(text)
 
 	return append(dst,
@@ -61,10 +66,10 @@ func (e Event) AppendFields(dst []string) []string {
 // starts as an object: the database parses it in any case, and parsing it twice
 // would cost the consumer more than all else it does with an event.
 func FromFields(fields []string) (Event, error) {
-	r := report{subject: "stream entry", most: len(fields) + len(fieldNames)}
+	r := NewReport("stream entry", len(fields)+len(fieldNames))
 	if len(fields)%2 != 0 {
-		r.add(nowhere, "must have a value for every field")
-		return Event{}, r.err()
+		r.Add(Whole, "must have a value for every field")
+		return Event{}, r.Err()
 	}
 	var values [len(fieldNames)]string
 	var has [len(fieldNames)]bool
@@ -74,7 +79,7 @@ func FromFields(fields []string) (Event, error) {
 			continue
 		}
 		if has[at] {
-			r.add(nowhere, "must not be there twice", fields[i])
+			r.Add(Whole, "must not be there twice", fields[i])
 		}
 		values[at], has[at] = fields[i+1], true
 	}
@@ -92,44 +97,40 @@ func FromFields(fields []string) (Event, error) {
 		Metadata: values[atMetadata],
 	}
 	for at, value := range values {
-		problem := ""
+		var problem error
 		switch {
 		case !has[at] && at <= atTimestamp:
-			problem = isRequired
+			problem = Required
 		case !utf8.ValidString(value):
-			problem = "must be valid UTF-8"
+			problem = notUTF8
 		case strings.IndexByte(value, 0) >= 0:
-			problem = "must not hold U+0000"
+			problem = holdsNUL
 		default:
-			problem = e.take(at, value)
+			problem = e.set(at, value)
 		}
-		if problem != "" {
-			r.add(nowhere, problem, fieldNames[at])
+		if problem != nil {
+			r.Add(Whole, problem.Error(), fieldNames[at])
 		}
 	}
-	if err := r.err(); err != nil {
+	if err := r.Err(); err != nil {
 		return Event{}, err
 	}
 	return e, nil
 }
 
-// take checks the value of one field, keeps it where it is not text, and says
-// what is wrong with it, if anything.
-func (e *Event) take(at int, value string) (problem string) {
+// set checks the value of one field, and keeps it where it is not text.
+func (e *Event) set(at int, value string) (err error) {
 	switch at {
 	case atID:
-		var ok bool
-		if e.ID, ok = parseID(value); !ok {
-			problem = badID
-		}
+		e.ID, err = ParseID(value)
 	case atTimestamp:
-		e.Timestamp, problem = parseTimestamp(value)
+		e.Timestamp, err = ParseTimestamp(value)
 	case atType, atSource:
-		problem = nameProblem(value)
+		err = CheckName(value)
 	case atPayload, atMetadata:
-		if !strings.HasPrefix(strings.TrimLeft(value, whiteSpace), "{") {
-			problem = "must be a JSON object"
+		if !strings.HasPrefix(strings.TrimLeft(value, jsonscan.WhiteSpace), "{") {
+			err = notObject
 		}
 	}
-	return problem
+	return err
 }

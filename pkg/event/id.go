@@ -13,20 +13,24 @@ import (
 // and four hyphens.
 const canonicalUUID = 36
 
-const badID = "must be a UUID in its canonical form, such as 0190b3a8-7c00-7d3e-8a51-2f6b9c4d1e70"
+const badID rule = "must be a UUID in its canonical form, such as 0190b3a8-7c00-7d3e-8a51-2f6b9c4d1e70"
 
-// parseID reads a UUID of any version, in either case.
-func parseID(s string) (uuid.UUID, bool) {
+// ParseID reads a UUID of any version in its canonical form (RFC 9562, section
+// 4), in either case. The error is a sentence fragment for whoever sent it.
+func ParseID(text string) (uuid.UUID, error) {
 	// uuid.Parse alone would also take the URN, braced and bare forms.
-	if len(s) != canonicalUUID {
-		return uuid.UUID{}, false
+	if len(text) != canonicalUUID {
+		return uuid.UUID{}, badID
 	}
-	id, err := uuid.Parse(s)
-	return id, err == nil
+	id, err := uuid.Parse(text)
+	if err != nil {
+		return uuid.UUID{}, badID
+	}
+	return id, nil
 }
 
-// appendID appends the canonical form of id, in lower case.
-func appendID(dst []byte, id uuid.UUID) []byte {
+// AppendID appends the canonical form of id, in lower case.
+func AppendID(dst []byte, id uuid.UUID) []byte {
 	dst = append(hex.AppendEncode(dst, id[0:4]), '-')
 	dst = append(hex.AppendEncode(dst, id[4:6]), '-')
 	dst = append(hex.AppendEncode(dst, id[6:8]), '-')
@@ -34,7 +38,7 @@ func appendID(dst []byte, id uuid.UUID) []byte {
 	return hex.AppendEncode(dst, id[10:16])
 }
 
-// mintID returns a new UUIDv7. The twelve bits after the millisecond hold the
+// NewID returns a new UUIDv7. The twelve bits after the millisecond hold the
 // fraction of that millisecond (RFC 9562, section 6.2, method 3), so ids of one
 // process sort by age to a quarter of a microsecond, which is all an index wants
 // of them. No counter is shared, hence no lock.
@@ -42,7 +46,7 @@ func appendID(dst []byte, id uuid.UUID) []byte {
 // The other 62 bits come from the system's generator, not from math/rand: the
 // first event under an id is the one that is kept, so whoever could guess the
 // next id could have someone else's event dropped as a duplicate.
-func mintID() uuid.UUID {
+func NewID() uuid.UUID {
 	var id uuid.UUID
 	rand.Read(id[8:]) // never fails: the process ends instead
 

@@ -11,20 +11,21 @@ const (
 	// Text grows in PostgreSQL. "1," is twelve bytes of jsonb, and "1e999,"
 	// is read back as 1,002; an answer past 1 GiB cannot be given at all. What
 	// is accepted must be readable.
-	mostEventBytes  = 4 << 20
-	mostBatchEvents = 100_000
+	maxEventBytes  = 4 << 20
+	maxBatchEvents = 100_000
 	// PostgreSQL's own limit is its stack: about 24,000 levels by default.
-	mostDepth = 10_000
+	maxDepth = 10_000
 	// An event is one level, its payload the second.
-	leastDepth   = 2
-	mostProblems = 10_000
+	minDepth    = 2
+	maxProblems = 10_000
 )
 
-// Limits bound what [Parse] and [ParseBatch] accept. Limits that fail
-// [Limits.Validate] make them refuse everything or bound nothing.
+// Limits bound what is accepted as an event. Limits that fail [Limits.Validate]
+// reject everything or bound nothing.
 type Limits struct {
 	// MaxEventBytes is the longest text of one event, from its opening to
-	// its closing brace.
+	// its closing brace. [New], which has no such text, counts the values of
+	// the strings and objects.
 	MaxEventBytes int `config:"max_event_bytes" usage:"largest event accepted, in bytes of its JSON text"`
 	// MaxBatchEvents is the most events of one batch.
 	MaxBatchEvents int `config:"max_batch_events" usage:"most events accepted in one batch"`
@@ -50,10 +51,10 @@ func DefaultLimits() Limits {
 // Validate reports every limit that is outside its range.
 func (l Limits) Validate() error {
 	return errors.Join(
-		within("max_event_bytes", l.MaxEventBytes, 1, mostEventBytes),
-		within("max_batch_events", l.MaxBatchEvents, 1, mostBatchEvents),
-		within("max_depth", l.MaxDepth, leastDepth, mostDepth),
-		within("max_problems", l.MaxProblems, 1, mostProblems),
+		within("max_event_bytes", l.MaxEventBytes, 1, maxEventBytes),
+		within("max_batch_events", l.MaxBatchEvents, 1, maxBatchEvents),
+		within("max_depth", l.MaxDepth, minDepth, maxDepth),
+		within("max_problems", l.MaxProblems, 1, maxProblems),
 	)
 }
 

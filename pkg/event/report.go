@@ -1,61 +1,90 @@
 package event
 
 import (
-	"fmt"
 	"strconv"
+
+	"github.com/eventpulse/eventpulse/pkg/internal/jsonscan"
 )
 
-const isRequired = "is required"
+// Place is where an event stands in what is reported on: [Whole], or an
+// [Element] of a batch.
+type Place int
 
-// emptyObject stands for an absent payload or metadata.
-const emptyObject = "{}"
+// Whole is the body or stream entry itself.
+const Whole Place = 0
 
-// place is where an event stands in the body: the index of a batch's event
-// plus one, or nowhere, which is the body itself.
-type place int
+// Element is the event of a batch at index n, from 0.
+func Element(n int) Place { return Place(n + 1) }
 
-const nowhere place = 0
-
-func index(n int) place { return place(n + 1) }
-
-// report collects what is wrong with one body or stream entry, in order. It
+// Report collects what is wrong with one body or stream entry, in order. It
 // lists only so many problems: what is invalid a million times over must not
 // cost a million strings.
-type report struct {
+type Report struct {
 	// subject is what is being reported on, in a word.
 	subject  string
-	most     int
+	max      int
 	problems []Problem
 	more     int
 	large    bool
 }
 
-func (r *report) empty() bool { return len(r.problems) == 0 && r.more == 0 }
+// NewReport returns a report on a subject, such as "event" or "batch", that
+// lists at most max problems and counts the others.
+func NewReport(subject string, max int) Report { return Report{subject: subject, max: max} }
 
-// add reports a problem with the event at where, or with its field when one is
-// named.
-func (r *report) add(where place, detail string, field ...string) {
-	if len(r.problems) >= r.most {
+// Subject returns what is being reported on.
+func (r *Report) Subject() string { return r.subject }
+
+// Empty reports whether nothing is wrong so far.
+func (r *Report) Empty() bool { return len(r.problems) == 0 && r.more == 0 }
+
+// Add reports a problem with the event at a place, or with its field when one
+// is named.
+func (r *Report) Add(at Place, detail string, field ...string) {
+	if len(r.problems) >= r.max {
 		r.more++
 		return
 	}
 	path := field
-	if where != nowhere {
-		path = append(path, strconv.Itoa(int(where)-1))
+	if at != Whole {
+		path = append(path, strconv.Itoa(int(at)-1))
 	}
-	r.problems = append(r.problems, Problem{Pointer: pointer(path), Detail: detail})
+	r.add(Problem{Pointer: jsonscan.Pointer(path), Detail: detail})
 }
 
-// tooLarge reports an event longer than so many bytes. It makes the kind of
-// the whole error.
-func (r *report) tooLarge(where place, limit int) {
+// add lists p while there is room for it.
+func (r *Report) add(p Problem) {
+	if len(r.problems) >= r.max {
+		r.more++
+		return
+	}
+	r.problems = append(r.problems, p)
+}
+
+// AddError reports the problems of err, which [New] returned for the event at
+// a place.
+func (r *Report) AddError(at Place, err *Error) {
+	r.large = r.large || err.Kind == KindTooLarge
+	r.more += err.More
+	prefix := ""
+	if at != Whole {
+		prefix = "/" + strconv.Itoa(int(at)-1)
+	}
+	for _, p := range err.Problems {
+		r.add(Problem{Pointer: prefix + p.Pointer, Detail: p.Detail})
+	}
+}
+
+// AddTooLarge reports an event longer than limit bytes. It makes the kind of the
+// whole error [KindTooLarge].
+func (r *Report) AddTooLarge(at Place, limit int) {
 	r.large = true
-	r.add(where, fmt.Sprintf("must not be longer than %d bytes", limit))
+	r.Add(at, tooLarge(limit))
 }
 
-// err returns the report as an error, nil when there is nothing to report.
-func (r *report) err() error {
-	if r.empty() {
+// Err returns the report as an [*Error], nil when there is nothing to report.
+func (r *Report) Err() error {
+	if r.Empty() {
 		return nil
 	}
 	kind, detail := KindInvalid, "the "+r.subject+" is not valid"
@@ -63,12 +92,4 @@ func (r *report) err() error {
 		kind, detail = KindTooLarge, "an event is too large"
 	}
 	return &Error{Kind: kind, Detail: detail, Problems: r.problems, More: r.more}
-}
-
-func tooManyEvents(limit int) *Error {
-	return &Error{
-		Kind:     KindTooLarge,
-		Detail:   "the batch has too many events",
-		Problems: []Problem{{Detail: fmt.Sprintf("must not hold more than %d events", limit)}},
-	}
 }

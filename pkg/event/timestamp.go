@@ -3,9 +3,9 @@ package event
 import "time"
 
 const (
-	badTimestamp = "must be an RFC 3339 date and time with an offset, such as 2026-01-02T15:04:05.678Z"
-	badLeap      = "has second 60 where UTC has no leap second"
-	badYear      = "must lie within the years 0001 and 9999 in UTC"
+	badTimestamp rule = "must be an RFC 3339 date and time with an offset, such as 2026-01-02T15:04:05.678Z"
+	badLeap      rule = "has second 60 where UTC has no leap second"
+	badYear      rule = "must lie within the years 0001 and 9999 in UTC"
 )
 
 // The first second of year 1, and the first second past year 9999. PostgreSQL
@@ -15,12 +15,13 @@ const (
 	endSecond   = 253402300800
 )
 
-// parseTimestamp reads an RFC 3339 date-time, in UTC and cut (never rounded)
-// to the microsecond. When it cannot, it says in problem why.
+// ParseTimestamp reads an RFC 3339 date-time (section 5.6), in UTC and cut
+// (never rounded) to the microsecond. The error is a sentence fragment for
+// whoever sent it.
 //
 // time.Parse will not do: it takes "," before a fraction, hours of one digit and
 // offsets of a day and more, but no lower-case t and z and no leap second.
-func parseTimestamp(s string) (t time.Time, problem string) {
+func ParseTimestamp(s string) (time.Time, error) {
 	const shortest = len("2006-01-02T15:04:05Z")
 	if len(s) < shortest || s[4] != '-' || s[7] != '-' || s[10]|0x20 != 't' || s[13] != ':' || s[16] != ':' {
 		return time.Time{}, badTimestamp
@@ -45,14 +46,26 @@ func parseTimestamp(s string) (t time.Time, problem string) {
 	}
 
 	// A 60th second normalizes into the second that follows it.
-	t = time.Date(year, time.Month(month), day, hour, minute, second-offset, micros*1000, time.UTC)
+	t := time.Date(year, time.Month(month), day, hour, minute, second-offset, micros*1000, time.UTC)
 	if second == 60 && !followsLeapSecond(t) {
 		return time.Time{}, badLeap
 	}
-	if unix := t.Unix(); unix < firstSecond || unix >= endSecond {
+	if !yearInRange(t) {
 		return time.Time{}, badYear
 	}
-	return t, ""
+	return t, nil
+}
+
+func yearInRange(t time.Time) bool {
+	unix := t.Unix()
+	return unix >= firstSecond && unix < endSecond
+}
+
+// microseconds returns t in UTC, cut (never rounded) to the microsecond that
+// PostgreSQL keeps.
+func microseconds(t time.Time) time.Time {
+	t = t.Round(0).UTC() // without a monotonic reading
+	return t.Add(-time.Duration(t.Nanosecond() % 1000))
 }
 
 // parseFraction reads a fraction of a second of any length, if there is one,

@@ -16,9 +16,9 @@ func parseTimestamp(tb testing.TB, text string) (t time.Time, problem string) {
 	tb.Helper()
 	e, err := event.FromFields(entry("timestamp", text))
 	if err != nil {
-		refusal := requireError(tb, err)
-		require.Equal(tb, []string{"/timestamp"}, pointers(refusal))
-		return time.Time{}, refusal.Problems[0].Detail
+		rejection := requireError(tb, err)
+		require.Equal(tb, []string{"/timestamp"}, pointers(rejection))
+		return time.Time{}, rejection.Problems[0].Detail
 	}
 	return e.Timestamp, ""
 }

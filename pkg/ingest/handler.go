@@ -8,6 +8,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/eventpulse/eventpulse/pkg/codec/native"
 	"github.com/eventpulse/eventpulse/pkg/event"
 )
 
@@ -43,10 +44,10 @@ func New(cfg Config, pub Publisher, log *slog.Logger, reg prometheus.Registerer)
 }
 
 // One accepts a body that is the JSON text of one event, and returns the
-// event's id. An error is of the kind that [event.Parse] or the publisher gave
+// event's id. An error is of the kind that [native.Parse] or the publisher gave
 // it; one about a full queue is KindUnavailable.
 func (h *Handler) One(ctx context.Context, body string) (uuid.UUID, error) {
-	e, err := event.Parse(body, h.limits)
+	e, err := native.Parse(body, h.limits)
 	if err == nil {
 		err = h.handOver(ctx, []event.Event{e}, len(body))
 	}
@@ -61,7 +62,7 @@ func (h *Handler) One(ctx context.Context, body string) (uuid.UUID, error) {
 // Batch accepts a body that is a JSON array of events, all of them or none,
 // and returns their ids in order. Errors are as those of [Handler.One].
 func (h *Handler) Batch(ctx context.Context, body string) ([]uuid.UUID, error) {
-	events, err := event.ParseBatch(body, h.limits)
+	events, err := native.ParseBatch(body, h.limits)
 	if err == nil {
 		err = h.handOver(ctx, events, len(body))
 	}

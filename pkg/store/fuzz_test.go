@@ -9,13 +9,14 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
+	"github.com/eventpulse/eventpulse/pkg/codec/native"
 	"github.com/eventpulse/eventpulse/pkg/event"
 	"github.com/eventpulse/eventpulse/pkg/store"
 	"github.com/eventpulse/eventpulse/test/servers"
 )
 
 // FuzzStoredEqualsSent checks the promise that spans the rooms: whatever
-// event.Parse accepts, PostgreSQL stores and gives back equal, after the
+// native.Parse accepts, PostgreSQL stores and gives back equal, after the
 // stream as before it.
 func FuzzStoredEqualsSent(f *testing.F) {
 	random := rand.NewChaCha8([32]byte{})
@@ -59,7 +60,7 @@ func FuzzTextStoredEqualsSent(f *testing.F) {
 
 func requireStoredEqualsSent(t *testing.T, stores []*store.Store, body string) {
 	t.Helper()
-	sent, err := event.Parse(body, event.DefaultLimits())
+	sent, err := native.Parse(body, event.DefaultLimits())
 	if err != nil {
 		return
 	}

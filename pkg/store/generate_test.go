@@ -9,6 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/eventpulse/eventpulse/pkg/codec/native"
 	"github.com/eventpulse/eventpulse/pkg/event"
 )
 
@@ -209,7 +210,7 @@ func TestWhatIsGeneratedIsMostlyAnEvent(t *testing.T) {
 			state = state*1664525 + 1013904223
 			choices[i] = byte(state >> 24)
 		}
-		if _, err := event.Parse(generate(choices), event.DefaultLimits()); err == nil {
+		if _, err := native.Parse(generate(choices), event.DefaultLimits()); err == nil {
 			accepted++
 		}
 	}

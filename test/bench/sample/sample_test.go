@@ -7,6 +7,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
+	"github.com/eventpulse/eventpulse/pkg/codec/native"
 	"github.com/eventpulse/eventpulse/pkg/event"
 	"github.com/eventpulse/eventpulse/test/bench/sample"
 )
@@ -15,7 +16,7 @@ func TestEventsAreValidAndOfTheirSize(t *testing.T) {
 	for _, n := range []int{-5_000_000, -1, 0, 1, 499_999} {
 		body := sample.Maker{}.JSON(n)
 		require.InDelta(t, 230, len(body), 20, body)
-		e, err := event.Parse(body, event.DefaultLimits())
+		e, err := native.Parse(body, event.DefaultLimits())
 		require.NoError(t, err, body)
 
 		fields, err := event.FromFields(sample.Maker{}.Fields(n))
@@ -24,11 +25,11 @@ func TestEventsAreValidAndOfTheirSize(t *testing.T) {
 		require.Equal(t, e, fields, "the stream and the API are given the same")
 	}
 	for _, size := range []int{100, 1 << 10, 64 << 10} {
-		e, err := event.Parse(sample.Maker{Payload: size}.JSON(7), event.DefaultLimits())
+		e, err := native.Parse(sample.Maker{Payload: size}.JSON(7), event.DefaultLimits())
 		require.NoError(t, err)
 		require.Len(t, e.Payload, size)
 	}
-	batch, err := event.ParseBatch(sample.Maker{}.Batch(0, 100), event.DefaultLimits())
+	batch, err := native.ParseBatch(sample.Maker{}.Batch(0, 100), event.DefaultLimits())
 	require.NoError(t, err)
 	require.Len(t, batch, 100)
 }

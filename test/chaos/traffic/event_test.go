@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
+	"github.com/eventpulse/eventpulse/pkg/codec/native"
 	"github.com/eventpulse/eventpulse/pkg/event"
 )
 
@@ -27,7 +28,7 @@ func TestMadeEventsAreValid(t *testing.T) {
 	for n := range uint32(5_000) {
 		made := maker.Make(n)
 		require.Equal(t, made, maker.Make(n), "the same number is the same event")
-		got, err := event.Parse(made.Body, event.DefaultLimits())
+		got, err := native.Parse(made.Body, event.DefaultLimits())
 		require.NoError(t, err, made.Body)
 		if made.ID == uuid.Nil {
 			minted++
@@ -58,9 +59,9 @@ func TestBrokenEventsAreInvalid(t *testing.T) {
 	for how := range breakages {
 		for n := range uint32(50) {
 			sound, broken := maker.Make(2*n).Body, Break(maker.Make(2*n+1).Body, how)
-			_, err := event.Parse(broken, event.DefaultLimits())
+			_, err := native.Parse(broken, event.DefaultLimits())
 			requireInvalid(t, err, how, broken)
-			_, err = event.ParseBatch("["+sound+","+broken+"]", event.DefaultLimits())
+			_, err = native.ParseBatch("["+sound+","+broken+"]", event.DefaultLimits())
 			requireInvalid(t, err, how, broken)
 		}
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
+	"github.com/eventpulse/eventpulse/pkg/codec/native"
 	"github.com/eventpulse/eventpulse/pkg/event"
 )
 
@@ -33,10 +34,10 @@ func (f *fakeAPI) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	var events []event.Event
 	var err error
 	if batch {
-		events, err = event.ParseBatch(string(body), event.DefaultLimits())
+		events, err = native.ParseBatch(string(body), event.DefaultLimits())
 	} else {
 		events = make([]event.Event, 1)
-		events[0], err = event.Parse(string(body), event.DefaultLimits())
+		events[0], err = native.Parse(string(body), event.DefaultLimits())
 	}
 	if err != nil {
 		problem(w, http.StatusBadRequest, nil)

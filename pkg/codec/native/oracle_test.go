@@ -1,4 +1,4 @@
-package event_test
+package native_test
 
 import (
 	"errors"
@@ -13,6 +13,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
+	"github.com/eventpulse/eventpulse/pkg/codec/native"
 	"github.com/eventpulse/eventpulse/pkg/event"
 )
 
@@ -183,7 +184,7 @@ func (v *verdict) event(at jsontext.Pointer, value jsontext.Value) {
 		good := false
 		switch field {
 		case "event_id":
-			if good = canonicalUUID.MatchString(text); good {
+			if good = canonicalUUID.MatchString(text) && text != uuid.Nil.String(); good {
 				e.ID = uuid.MustParse(text)
 			}
 		case "event_type":
@@ -191,7 +192,9 @@ func (v *verdict) event(at jsontext.Pointer, value jsontext.Value) {
 		case "source":
 			e.Source, good = text, text != "" && utf8.RuneCountInString(text) <= 255
 		case "timestamp":
-			e.Timestamp, good = referenceTimestamp(text)
+			var err error
+			e.Timestamp, err = event.ParseTimestamp(text)
+			good = err == nil
 		case "payload":
 			e.Payload, good = string(member), member.Kind() == '{'
 		case "metadata":
@@ -219,17 +222,17 @@ func must[T any](value T, err error) T {
 // compareParse holds Parse against the verdict.
 func compareParse(tb testing.TB, body string, l event.Limits) {
 	tb.Helper()
-	e, err := event.Parse(body, l)
+	e, err := native.Parse(body, l)
 	compare(tb, judge(body, l), body, []event.Event{e}, err, l)
 
 	// Alone or in a batch is the same, but for the pointers.
-	events, batchErr := event.ParseBatch("["+body+"]", l)
+	events, batchErr := native.ParseBatch("["+body+"]", l)
 	if err != nil {
 		return // "1,2" is two events in a batch
 	}
 	require.NoError(tb, batchErr)
 	require.Len(tb, events, 1)
-	if again := must(event.Parse(body, l)); again.ID != e.ID {
+	if again := must(native.Parse(body, l)); again.ID != e.ID {
 		events[0].ID = e.ID // each was minted
 	}
 	require.Equal(tb, e, events[0])
@@ -238,15 +241,15 @@ func compareParse(tb testing.TB, body string, l event.Limits) {
 // compareParseBatch holds ParseBatch against the verdict.
 func compareParseBatch(tb testing.TB, body string, l event.Limits) {
 	tb.Helper()
-	events, err := event.ParseBatch(body, l)
+	events, err := native.ParseBatch(body, l)
 	compare(tb, judgeBatch(body, l), body, events, err, l)
 }
 
 func compare(tb testing.TB, v verdict, body string, events []event.Event, err error, l event.Limits) {
 	tb.Helper()
 	if err != nil {
-		refusal := requireError(tb, err)
-		compareRefusal(tb, v, refusal, l)
+		rejection := requireError(tb, err)
+		compareRejection(tb, v, rejection, l)
 		return
 	}
 	if v.notJSON || v.tooMany || v.tooLarge || len(v.problems) > 0 {
@@ -255,6 +258,12 @@ func compare(tb testing.TB, v verdict, body string, events []event.Event, err er
 	require.Len(tb, events, len(v.events))
 	for i, e := range events {
 		back, err := event.FromFields(e.AppendFields(nil))
+		require.NoError(tb, err)
+		require.Equal(tb, e, back)
+		back, err = event.New(e.Draft(), l)
+		require.NoError(tb, err)
+		require.Equal(tb, e, back, "scanned within the body or alone")
+		back, err = native.Parse(string(e.AppendJSON(nil)), event.DefaultLimits())
 		require.NoError(tb, err)
 		require.Equal(tb, e, back)
 
@@ -270,28 +279,28 @@ func compare(tb testing.TB, v verdict, body string, events []event.Event, err er
 	}
 }
 
-func compareRefusal(tb testing.TB, v verdict, refusal *event.Error, l event.Limits) {
+func compareRejection(tb testing.TB, v verdict, rejection *event.Error, l event.Limits) {
 	tb.Helper()
 	wantKind, want := event.KindInvalid, v.problems
 	if v.tooLarge || v.tooMany {
 		wantKind = event.KindTooLarge
 	}
-	for _, p := range pointers(refusal) {
+	for _, p := range pointers(rejection) {
 		require.True(tb, jsontext.Pointer(p).IsValid(), p)
 		require.LessOrEqual(tb, len(p), 1024)
 		require.True(tb, utf8.ValidString(p), p)
 	}
 	switch {
 	case v.notJSON:
-		require.Len(tb, refusal.Problems, 1, "%+v", refusal)
-		require.Contains(tb, refusal.Problems[0].Detail, ", at byte ", "%+v", refusal)
+		require.Len(tb, rejection.Problems, 1, "%+v", rejection)
+		require.Contains(tb, rejection.Problems[0].Detail, ", at byte ", "%+v", rejection)
 	case v.tooMany:
-		require.Equal(tb, []string{""}, pointers(refusal))
+		require.Equal(tb, []string{""}, pointers(rejection))
 	default:
-		require.NotEmpty(tb, want, "refused: %+v", refusal)
+		require.NotEmpty(tb, want, "refused: %+v", rejection)
 		listed := min(len(want), l.MaxProblems)
-		require.Equal(tb, want[:listed], pointers(refusal))
-		require.Equal(tb, len(want)-listed, refusal.More)
+		require.Equal(tb, want[:listed], pointers(rejection))
+		require.Equal(tb, len(want)-listed, rejection.More)
 	}
-	require.Equal(tb, wantKind, refusal.Kind, "%+v", refusal)
+	require.Equal(tb, wantKind, rejection.Kind, "%+v", rejection)
 }

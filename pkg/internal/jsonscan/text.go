@@ -1,4 +1,4 @@
-package event
+package jsonscan
 
 import (
 	"math/bits"
@@ -6,21 +6,20 @@ import (
 	"unicode/utf8"
 )
 
-// string scans the string that opens at i, and reports whether it holds
-// escapes.
-func (s *scanner) string(i int) (end int, escaped bool) {
+// Text scans the string that opens at i, and reports whether it holds escapes.
+func (s *Scanner) Text(i int) (end int, escaped bool) {
 	text := s.text
 	i++
 	for {
 		// Most strings are plain ASCII: go over them a word at a time.
 		for i+8 <= len(text) {
-			if found := remarkable(word(text, i)); found != 0 {
+			if found := special(word(text, i)); found != 0 {
 				i += bits.TrailingZeros64(found) / 8
 				break
 			}
 			i += 8
 		}
-		switch c := s.at(i); {
+		switch c := s.At(i); {
 		case c == '"':
 			return i + 1, escaped
 		case c == '\\':
@@ -35,15 +34,15 @@ func (s *scanner) string(i int) (end int, escaped bool) {
 		case c >= ' ':
 			i++ // the last few bytes of the text
 		case i >= len(text):
-			return s.expected(i, "the end of a string"), false
+			return s.Expected(i, "the end of a string"), false
 		default:
-			return s.refuse(i, "a control character must be escaped in a string"), false
+			return s.Fail(i, "a control character must be escaped in a string"), false
 		}
 	}
 }
 
-// content returns what the string between i and end says.
-func (s *scanner) content(i, end int, escaped bool) string {
+// Content returns what the string between i and end says, escapes resolved.
+func (s *Scanner) Content(i, end int, escaped bool) string {
 	text := s.text[i+1 : end-1]
 	if escaped {
 		text = unescape(text)
@@ -59,54 +58,55 @@ func word(text string, i int) uint64 {
 		uint64(b[4])<<32 | uint64(b[5])<<40 | uint64(b[6])<<48 | uint64(b[7])<<56
 }
 
-// remarkable returns a word whose lowest set bit is the high bit of the first
+// special returns a word whose lowest set bit is the high bit of the first
 // byte in w that does not simply stand for itself in a string: a quote, a
 // backslash, a control character or a byte past ASCII. It is zero when there is
-// none. Bits above the lowest mean nothing, because a subtraction that borrows
+// none (https://graphics.stanford.edu/~seander/bithacks.html#ZeroInWord). Bits above the lowest mean nothing, because a subtraction that borrows
 // disturbs the bytes above it.
-func remarkable(w uint64) uint64 {
+func special(w uint64) uint64 {
 	const each = 0x0101010101010101
 	quote, backslash := w^each*'"', w^each*'\\'
 	return (w | (w - each*' ') | (quote - each) | (backslash - each)) & (each * 0x80)
 }
 
 // runes scans the characters past ASCII that start at i.
-func (s *scanner) runes(i int) int {
+func (s *Scanner) runes(i int) int {
 	for i < len(s.text) && s.text[i] >= utf8.RuneSelf {
 		r, size := utf8.DecodeRuneInString(s.text[i:])
 		if r == utf8.RuneError && size == 1 {
-			return s.refuse(i, "invalid UTF-8")
+			return s.Fail(i, "invalid UTF-8")
 		}
 		i += size
 	}
 	return i
 }
 
-// escape scans the escape sequence that starts at i. It refuses what no
-// PostgreSQL text can hold: U+0000, and surrogates without their other half.
-func (s *scanner) escape(i int) int {
-	switch s.at(i + 1) {
+// escape scans the escape sequence that starts at i. It fails on what no
+// PostgreSQL text can hold: U+0000, and surrogates without their other half
+// (https://www.postgresql.org/docs/current/datatype-json.html).
+func (s *Scanner) escape(i int) int {
+	switch s.At(i + 1) {
 	case '"', '\\', '/', 'b', 'f', 'n', 'r', 't':
 		return i + 2
 	case 'u':
 	default:
-		return s.expected(i+1, `one of "\/bfnrtu after a backslash`)
+		return s.Expected(i+1, `one of "\/bfnrtu after a backslash`)
 	}
 	unit := hexUnit(s.text, i+2)
 	switch {
 	case unit < 0:
-		return s.refuse(i, `\u needs four hexadecimal digits`)
+		return s.Fail(i, `\u needs four hexadecimal digits`)
 	case unit == 0:
-		return s.refuse(i, "U+0000 cannot be stored")
+		return s.Fail(i, "U+0000 cannot be stored")
 	case !isSurrogate(unit):
 		return i + 6
 	}
-	if unit < lowSurrogate && s.at(i+6) == '\\' && s.at(i+7) == 'u' {
+	if unit < lowSurrogate && s.At(i+6) == '\\' && s.At(i+7) == 'u' {
 		if low := hexUnit(s.text, i+8); low >= lowSurrogate && isSurrogate(low) {
 			return i + 12
 		}
 	}
-	return s.refuse(i, "a surrogate without its other half is not a character")
+	return s.Fail(i, "a surrogate without its other half is not a character")
 }
 
 // Surrogates are the UTF-16 code units from highSurrogate up to but not
@@ -180,9 +180,9 @@ func unescape(text string) string {
 }
 
 // quoteByte names what stands at i, for a person.
-func (s *scanner) quoteByte(i int) string {
+func (s *Scanner) quoteByte(i int) string {
 	if i >= len(s.text) {
-		return "the end of the body"
+		return "the end of the text"
 	}
 	r, size := utf8.DecodeRuneInString(s.text[i:])
 	if r == utf8.RuneError && size == 1 {

@@ -1,4 +1,4 @@
-package event_test
+package native_test
 
 import (
 	"errors"
@@ -11,6 +11,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
+	"github.com/eventpulse/eventpulse/pkg/codec/native"
 	"github.com/eventpulse/eventpulse/pkg/event"
 )
 
@@ -56,7 +57,7 @@ var refused = []struct {
 }{
 	{"empty", ``, "", "empty"},
 	{"only space", " \n\t\r", "", "empty"},
-	{"truncated at the start", `{`, "", "found the end of the body"},
+	{"truncated at the start", `{`, "", "found the end of the text"},
 	{"truncated in a name", `{"event_ty`, "", "the end of a string"},
 	{"truncated before a colon", `{"event_type"`, "/event_type", "':'"},
 	{"truncated before a value", `{"event_type":`, "/event_type", "a value"},
@@ -193,6 +194,7 @@ var refused = []struct {
 	{"event_id a URN", with(`"event_id":"urn:uuid:0190b3a8-7c00-7d3e-8a51-2f6b9c4d1e70"`), "/event_id", "UUID"},
 	{"event_id with a wrong digit", with(`"event_id":"0190b3a8-7c00-7d3e-8a51-2f6b9c4d1e7g"`), "/event_id", "UUID"},
 	{"event_id with a hyphen moved", with(`"event_id":"0190b3a-87c00-7d3e-8a51-2f6b9c4d1e70"`), "/event_id", "UUID"},
+	{"event_id nil", with(`"event_id":"00000000-0000-0000-0000-000000000000"`), "/event_id", "nil UUID"},
 	{"payload an array", with(`"payload":[]`), "/payload", "JSON object, not an array"},
 	{"payload a string", with(`"payload":"{}"`), "/payload", "JSON object, not a string"},
 	{"payload null", with(`"payload":null`), "/payload", "JSON object, not null"},
@@ -218,13 +220,13 @@ func manyMembers(n int) string {
 func TestParseRefuses(t *testing.T) {
 	for _, test := range refused {
 		t.Run(test.name, func(t *testing.T) {
-			e, err := event.Parse(test.body, event.DefaultLimits())
+			e, err := native.Parse(test.body, event.DefaultLimits())
 			require.Zero(t, e)
-			refusal := requireError(t, err)
-			require.Equal(t, event.KindInvalid, refusal.Kind)
-			require.Equal(t, []string{test.pointer}, pointers(refusal))
-			require.Contains(t, refusal.Problems[0].Detail, test.detail)
-			require.Zero(t, refusal.More)
+			rejection := requireError(t, err)
+			require.Equal(t, event.KindInvalid, rejection.Kind)
+			require.Equal(t, []string{test.pointer}, pointers(rejection))
+			require.Contains(t, rejection.Problems[0].Detail, test.detail)
+			require.Zero(t, rejection.More)
 		})
 	}
 }
@@ -239,11 +241,11 @@ func TestParseBatchRefuses(t *testing.T) {
 			continue // in a batch something follows
 		}
 		t.Run(test.name, func(t *testing.T) {
-			events, err := event.ParseBatch("["+good+","+test.body+","+good+"]", event.DefaultLimits())
+			events, err := native.ParseBatch("["+good+","+test.body+","+good+"]", event.DefaultLimits())
 			require.Nil(t, events)
-			refusal := requireError(t, err)
-			require.Equal(t, event.KindInvalid, refusal.Kind)
-			require.Equal(t, []string{"/1" + test.pointer}, pointers(refusal))
+			rejection := requireError(t, err)
+			require.Equal(t, event.KindInvalid, rejection.Kind)
+			require.Equal(t, []string{"/1" + test.pointer}, pointers(rejection))
 		})
 	}
 }
@@ -266,12 +268,12 @@ func TestParseBatchRefusesTheWhole(t *testing.T) {
 		{"byte order mark", "\ufeff[" + good + `]`, "", "byte order mark"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			events, err := event.ParseBatch(test.body, event.DefaultLimits())
+			events, err := native.ParseBatch(test.body, event.DefaultLimits())
 			require.Nil(t, events)
-			refusal := requireError(t, err)
-			require.Equal(t, event.KindInvalid, refusal.Kind)
-			require.Equal(t, []string{test.pointer}, pointers(refusal))
-			require.Contains(t, refusal.Problems[0].Detail, test.detail)
+			rejection := requireError(t, err)
+			require.Equal(t, event.KindInvalid, rejection.Kind)
+			require.Equal(t, []string{test.pointer}, pointers(rejection))
+			require.Contains(t, rejection.Problems[0].Detail, test.detail)
 		})
 	}
 }
@@ -308,7 +310,7 @@ func TestParseAccepts(t *testing.T) {
 		{"many names", with(`"payload":{` + manyMembers(10000) + `}`), `{` + manyMembers(10000) + `}`},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			e, err := event.Parse(test.body, event.DefaultLimits())
+			e, err := native.Parse(test.body, event.DefaultLimits())
 			require.NoError(t, err)
 			require.Equal(t, test.payload, e.Payload)
 			require.Equal(t, `{}`, e.Metadata)
@@ -316,7 +318,7 @@ func TestParseAccepts(t *testing.T) {
 			require.Equal(t, "s", e.Source)
 			require.Equal(t, time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC), e.Timestamp)
 
-			events, err := event.ParseBatch("["+test.body+"]", event.DefaultLimits())
+			events, err := native.ParseBatch("["+test.body+"]", event.DefaultLimits())
 			require.NoError(t, err)
 			require.Len(t, events, 1)
 			require.Equal(t, e.Payload, events[0].Payload)
@@ -325,7 +327,7 @@ func TestParseAccepts(t *testing.T) {
 }
 
 func TestParseReadsEveryField(t *testing.T) {
-	e, err := event.Parse(`{
+	e, err := native.Parse(`{
 		"metadata": {"trace": "\u00e9"},
 		"timestamp": "2026-03-04T05:06:07.1234567+05:30",
 		"payload": {"total": 1.50},
@@ -346,18 +348,18 @@ func TestParseReadsEveryField(t *testing.T) {
 
 func TestParseTakesNamesUpToTheirLength(t *testing.T) {
 	for _, name := range []string{quoted("x", 1), quoted("x", 255), quoted("é", 255), quoted("😀", 255), quoted(`\ud83d\ude00`, 255), `" "`} {
-		_, err := event.Parse(fields(name, name, `"`+goodTime+`"`), event.DefaultLimits())
+		_, err := native.Parse(fields(name, name, `"`+goodTime+`"`), event.DefaultLimits())
 		require.NoError(t, err, name)
 	}
 }
 
 func TestParseTakesIDsOfAnyVersion(t *testing.T) {
 	for _, id := range []string{
-		"00000000-0000-0000-0000-000000000000", "ffffffff-ffff-ffff-ffff-ffffffffffff",
+		"00000000-0000-0000-0000-000000000001", "ffffffff-ffff-ffff-ffff-ffffffffffff",
 		"c232ab00-9414-11ec-b3c8-9f6bdeced846", "919108f7-52d1-4320-9bac-f847db4148a8",
 		"12345678-1234-f234-1234-123456789abc",
 	} {
-		e, err := event.Parse(with(`"event_id":"`+strings.ToUpper(id)+`"`), event.DefaultLimits())
+		e, err := native.Parse(with(`"event_id":"`+strings.ToUpper(id)+`"`), event.DefaultLimits())
 		require.NoError(t, err)
 		require.Equal(t, id, e.ID.String())
 	}
@@ -367,10 +369,10 @@ func TestParseReportsEveryProblemInOrder(t *testing.T) {
 	broken := `{"extra":1,"timestamp":"no","payload":[],"event_id":"no","more/":{"a":1},"source":""}`
 	want := []string{"/extra", "/timestamp", "/payload", "/event_id", "/more~1", "/source", "/event_type"}
 
-	_, err := event.Parse(broken, event.DefaultLimits())
+	_, err := native.Parse(broken, event.DefaultLimits())
 	require.Equal(t, want, pointers(requireError(t, err)))
 
-	_, err = event.ParseBatch(`[`+broken+`,`+with(`"payload":{}`)+`,null,{},`+broken+`]`, event.DefaultLimits())
+	_, err = native.ParseBatch(`[`+broken+`,`+with(`"payload":{}`)+`,null,{},`+broken+`]`, event.DefaultLimits())
 	var all []string
 	for _, p := range want {
 		all = append(all, "/0"+p)
@@ -383,10 +385,10 @@ func TestParseReportsEveryProblemInOrder(t *testing.T) {
 }
 
 func TestParseStopsAtTheFirstSyntaxError(t *testing.T) {
-	_, err := event.ParseBatch(`[{},{"x":1},{"payload":{"a":nope,"b":nope}}]`, event.DefaultLimits())
-	refusal := requireError(t, err)
-	require.Equal(t, []string{"/2/payload/a"}, pointers(refusal), "and what came before does not count")
-	require.Zero(t, refusal.More)
+	_, err := native.ParseBatch(`[{},{"x":1},{"payload":{"a":nope,"b":nope}}]`, event.DefaultLimits())
+	rejection := requireError(t, err)
+	require.Equal(t, []string{"/2/payload/a"}, pointers(rejection), "and what came before does not count")
+	require.Zero(t, rejection.More)
 }
 
 func TestSyntaxErrorsSayWhere(t *testing.T) {
@@ -396,23 +398,23 @@ func TestSyntaxErrorsSayWhere(t *testing.T) {
 		{"\xff", "expected a value, found byte 0xff, at byte 0 (line 1, column 1)"},
 		{"\n\n", "the body is empty, at byte 2 (line 3, column 1)"},
 	} {
-		_, err := event.Parse(test.body, event.DefaultLimits())
+		_, err := native.Parse(test.body, event.DefaultLimits())
 		require.Equal(t, test.detail, requireError(t, err).Problems[0].Detail)
 	}
 }
 
-// TestPointersStayShort makes sure that a refusal is not longer than a person
+// TestPointersStayShort makes sure that a rejection is not longer than a person
 // can read, whatever the names in the body are.
 func TestPointersStayShort(t *testing.T) {
 	long := strings.Repeat("/", 300)
-	_, err := event.Parse(with(`"payload":{"`+long+`":{"`+long+`":[nope]}}`), event.DefaultLimits())
+	_, err := native.Parse(with(`"payload":{"`+long+`":{"`+long+`":[nope]}}`), event.DefaultLimits())
 	require.Equal(t, []string{"/payload/" + strings.Repeat("~1", 300)}, pointers(requireError(t, err)))
 }
 
 func TestParseMintsIDs(t *testing.T) {
 	body := "[" + strings.Repeat("{"+goodHead+"},", 999) + "{" + goodHead + "}]"
 	before := time.Now().UnixMilli()
-	events, err := event.ParseBatch(body, event.DefaultLimits())
+	events, err := native.ParseBatch(body, event.DefaultLimits())
 	after := time.Now().UnixMilli()
 	require.NoError(t, err)
 
@@ -439,7 +441,7 @@ func TestEventsOfABatchKeepTheirOrder(t *testing.T) {
 	for i := range 300 {
 		fmt.Fprintf(&body, `,{"event_type":"t%d","source":"s","timestamp":"%s","payload":{"i":%d}}`, i, goodTime, i)
 	}
-	events, err := event.ParseBatch("["+body.String()[1:]+"]", event.DefaultLimits())
+	events, err := native.ParseBatch("["+body.String()[1:]+"]", event.DefaultLimits())
 	require.NoError(t, err)
 	require.Len(t, events, 300)
 	for i, e := range events {
@@ -451,7 +453,7 @@ func TestEventsOfABatchKeepTheirOrder(t *testing.T) {
 func TestParseAllocatesLittle(t *testing.T) {
 	limits := event.DefaultLimits()
 	require.LessOrEqual(t, testing.AllocsPerRun(100, func() {
-		if _, err := event.Parse(small, limits); err != nil {
+		if _, err := native.Parse(small, limits); err != nil {
 			t.Error(err)
 		}
 	}), 1.0)
@@ -459,10 +461,10 @@ func TestParseAllocatesLittle(t *testing.T) {
 
 // TestErrorsAreErrors guards against a typed nil.
 func TestErrorsAreErrors(t *testing.T) {
-	_, err := event.Parse(small, event.DefaultLimits())
+	_, err := native.Parse(small, event.DefaultLimits())
 	require.True(t, err == nil)
-	_, err = event.ParseBatch("["+small+"]", event.DefaultLimits())
+	_, err = native.ParseBatch("["+small+"]", event.DefaultLimits())
 	require.True(t, err == nil)
-	_, err = event.Parse("", event.DefaultLimits())
+	_, err = native.Parse("", event.DefaultLimits())
 	require.Equal(t, event.KindInvalid, event.KindOf(errors.Join(err)))
 }

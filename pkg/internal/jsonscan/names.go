@@ -1,4 +1,4 @@
-package event
+package jsonscan
 
 import "hash/maphash"
 
@@ -12,7 +12,7 @@ const firstTable = 128
 // names remembers the names of every object that is open, as a stack: only the
 // innermost object takes new names, and they go when it closes.
 //
-// The hash is seeded afresh for every body, so nobody can prepare names that
+// The hash is seeded afresh for every body, so nobody can choose names that
 // collide, and the cost of an object stays in proportion to its length.
 type names struct {
 	seed  maphash.Seed
@@ -36,26 +36,26 @@ func newNames(bytes int) names {
 	return names{seed: maphash.MakeSeed(), stack: make([]name, 0, min(max(bytes/64, 12), 256))}
 }
 
-// nameScope is one open object's part of names.
-type nameScope struct {
+// Scope is an open object's part of the names, made by [Scanner.OpenObject].
+type Scope struct {
 	// first is where its names start on the stack, table where its slots do.
 	first, table int
 }
 
-// open begins an object inside those already open.
-func (n *names) open() nameScope {
-	return nameScope{first: len(n.stack), table: len(n.slots)}
+// OpenObject begins an object inside those already open.
+func (s *Scanner) OpenObject() Scope {
+	return Scope{first: len(s.names.stack), table: len(s.names.slots)}
 }
 
-// close forgets an object's names.
-func (n *names) close(o nameScope) {
-	n.stack = n.stack[:o.first]
-	n.slots = n.slots[:o.table]
+// CloseObject forgets an object's names.
+func (s *Scanner) CloseObject(o Scope) {
+	s.names.stack = s.names.stack[:o.first]
+	s.names.slots = s.names.slots[:o.table]
 }
 
 // addName notes a name of the innermost object, whose string opens at i, and
 // reports false when the object has it already.
-func (s *scanner) addName(o nameScope, i int, text string) bool {
+func (s *Scanner) addName(o Scope, i int, text string) bool {
 	n := &s.names
 	added := name{hash: maphash.String(n.seed, text), at: i}
 	own := n.stack[o.first:]
@@ -87,13 +87,13 @@ func (s *scanner) addName(o nameScope, i int, text string) bool {
 }
 
 // nameAt returns the name whose string opens at i, which was scanned before.
-func (s *scanner) nameAt(i int) string {
-	end, escaped := s.string(i)
-	return s.content(i, end, escaped)
+func (s *Scanner) nameAt(i int) string {
+	end, escaped := s.Text(i)
+	return s.Content(i, end, escaped)
 }
 
 // grow gives the innermost object a table four times the size, or its first.
-func (n *names) grow(o nameScope) {
+func (n *names) grow(o Scope) {
 	own := n.stack[o.first:]
 	size := max(4*(len(n.slots)-o.table), firstTable)
 	n.slots = append(n.slots[:o.table], make([]uint32, size)...)

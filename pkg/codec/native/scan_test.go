@@ -1,4 +1,4 @@
-package event_test
+package native_test
 
 import (
 	"fmt"
@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/eventpulse/eventpulse/pkg/codec/native"
 	"github.com/eventpulse/eventpulse/pkg/event"
 )
 
@@ -34,7 +35,7 @@ func TestEveryEscape(t *testing.T) {
 		if unit%3 == 0 {
 			escape = fmt.Sprintf(`\u%04X`, unit)
 		}
-		e, err := event.Parse(fields(`"`+escape+`"`, `"s"`, `"`+goodTime+`"`), event.DefaultLimits())
+		e, err := native.Parse(fields(`"`+escape+`"`, `"s"`, `"`+goodTime+`"`), event.DefaultLimits())
 		if unit == 0 || !utf8.ValidRune(rune(unit)) {
 			requireError(t, err)
 			continue
@@ -45,7 +46,7 @@ func TestEveryEscape(t *testing.T) {
 	}
 	for r := rune(0x10000); r <= utf8.MaxRune; r += 0x3ff {
 		escape := fmt.Sprintf(`\u%04x\u%04X`, 0xd800+(r-0x10000)>>10, 0xdc00+(r-0x10000)&0x3ff)
-		e, err := event.Parse(fields(`"`+escape+`"`, `"s"`, `"`+goodTime+`"`), event.DefaultLimits())
+		e, err := native.Parse(fields(`"`+escape+`"`, `"s"`, `"`+goodTime+`"`), event.DefaultLimits())
 		if err != nil || e.Type != string(r) {
 			t.Fatalf("%s: %q, %v", escape, e.Type, err)
 		}
@@ -61,12 +62,12 @@ func TestDuplicatesAreFoundInObjectsOfEverySize(t *testing.T) {
 		members := strings.Split(manyMembers(size), ",")
 		members[size/2] = fmt.Sprintf(`"n%d":%s`, size/2, inner)
 		body := strings.Join(members, ",")
-		_, err := event.Parse(with(`"payload":{`+body+`}`), event.DefaultLimits())
+		_, err := native.Parse(with(`"payload":{`+body+`}`), event.DefaultLimits())
 		require.NoError(t, err)
 		for _, twice := range []int{0, size / 2, size - 1} {
-			_, err = event.Parse(with(fmt.Sprintf(`"payload":{%s,"n%d":0}`, body, twice)), event.DefaultLimits())
-			refusal := requireError(t, err)
-			require.Equal(t, []string{fmt.Sprintf("/payload/n%d", twice)}, pointers(refusal))
+			_, err = native.Parse(with(fmt.Sprintf(`"payload":{%s,"n%d":0}`, body, twice)), event.DefaultLimits())
+			rejection := requireError(t, err)
+			require.Equal(t, []string{fmt.Sprintf("/payload/n%d", twice)}, pointers(rejection))
 		}
 	}
 }
@@ -76,7 +77,7 @@ func TestHugeObjects(t *testing.T) {
 	limits := event.DefaultLimits()
 	limits.MaxEventBytes = 4 << 20
 	require.NoError(t, limits.Validate())
-	_, err := event.Parse(with(`"payload":{`+manyMembers(200_000)+`}`), limits)
+	_, err := native.Parse(with(`"payload":{`+manyMembers(200_000)+`}`), limits)
 	require.NoError(t, err)
 }
 
