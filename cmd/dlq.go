@@ -8,15 +8,16 @@ import (
 
 	"github.com/eventpulse/eventpulse/pkg/app"
 	"github.com/eventpulse/eventpulse/pkg/config"
+	"github.com/eventpulse/eventpulse/pkg/deadletter"
 	"github.com/eventpulse/eventpulse/pkg/stream"
 )
 
 func newDLQ() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "dlq",
-		Short: "Look at the events that can never be stored, mend them, or give them up",
-		Long: `Look at the dead letters, the events that can never be stored as they are: put
-them back on the stream, mended where that is needed, or give them up.`,
+		Short: "List, mend, replay and purge dead letters",
+		Long: `List, mend, replay and purge dead letters, the events that cannot be stored as
+they are. Replaying puts them back on the stream; purging removes them for good.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
@@ -25,21 +26,21 @@ them back on the stream, mended where that is needed, or give them up.`,
 }
 
 func newDLQList() *cobra.Command {
-	var s app.Selection
+	var s deadletter.Selection
 	var output string
-	cmd := withLetters(&cobra.Command{
+	cmd := withDeadLetters(&cobra.Command{
 		Use:   "list",
-		Short: "List dead letters, the oldest first, without what they hold",
+		Short: "List dead letters, the oldest first, without payload and metadata",
 		Args:  cobra.NoArgs,
-	}, &output, []string{"table", "json"}, func(cmd *cobra.Command, letters *app.DeadLetters, _ []string) error {
-		out, head := cmd.OutOrStdout(), true
+	}, &output, []string{"table", "json"}, func(cmd *cobra.Command, letters *deadletter.Service, _ []string) error {
+		out, header := cmd.OutOrStdout(), true
 		write := func(page []stream.DeadLetter) error {
-			err := app.WriteLetterTable(out, page, head)
-			head = false
+			err := writeDeadLetterTable(out, page, header)
+			header = false
 			return err
 		}
 		if output == "json" {
-			write = func(page []stream.DeadLetter) error { return app.WriteLetterLines(out, page) }
+			write = func(page []stream.DeadLetter) error { return writeDeadLetterLines(out, page) }
 		}
 		return letters.Each(cmd.Context(), s, nil, write)
 	})
@@ -49,25 +50,25 @@ func newDLQList() *cobra.Command {
 
 func newDLQShow() *cobra.Command {
 	var output string
-	return withLetters(&cobra.Command{
+	return withDeadLetters(&cobra.Command{
 		Use:   "show ID",
-		Short: "Show all of one dead letter, its payload included",
+		Short: "Show one dead letter, payload and metadata included",
 		Args:  exactly("ID of a dead letter"),
-	}, &output, []string{"text", "json"}, func(cmd *cobra.Command, letters *app.DeadLetters, args []string) error {
+	}, &output, []string{"text", "json"}, func(cmd *cobra.Command, letters *deadletter.Service, args []string) error {
 		letter, err := letters.Get(cmd.Context(), args[0])
 		if err != nil {
 			return err
 		}
 		if output == "json" {
-			return app.WriteLetterJSON(cmd.OutOrStdout(), letter)
+			return writeDeadLetterJSON(cmd.OutOrStdout(), letter)
 		}
-		return app.WriteLetterText(cmd.OutOrStdout(), letter)
+		return writeDeadLetter(cmd.OutOrStdout(), letter)
 	})
 }
 
-// withLetters completes cmd into one that runs do on the dead letters that are
+// withDeadLetters completes cmd into one that runs do on the dead letters that are
 // configured, with an output that is one of the choices.
-func withLetters(cmd *cobra.Command, output *string, choices []string, do func(*cobra.Command, *app.DeadLetters, []string) error) *cobra.Command {
+func withDeadLetters(cmd *cobra.Command, output *string, choices []string, do func(*cobra.Command, *deadletter.Service, []string) error) *cobra.Command {
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if err := oneOf("output", *output, choices); err != nil {
 			return err
@@ -77,11 +78,11 @@ func withLetters(cmd *cobra.Command, output *string, choices []string, do func(*
 			return err
 		}
 		c := loaded.Config
-		letters, err := app.OpenDeadLetters(c, c.Log.Logger(cmd.ErrOrStderr()))
+		letters, closeAll, err := app.OpenDeadLetters(c, c.Log.Logger(cmd.ErrOrStderr()))
 		if err != nil {
 			return usageError{err}
 		}
-		defer letters.Close()
+		defer closeAll()
 		return do(cmd, letters, args)
 	}
 	cmd.Flags().StringVarP(output, "output", "o", choices[0], fmt.Sprintf("%s or %s", choices[0], choices[1]))
@@ -90,21 +91,21 @@ func withLetters(cmd *cobra.Command, output *string, choices []string, do func(*
 }
 
 // addFilters adds the flags that make a selection.
-func addFilters(cmd *cobra.Command, s *app.Selection) {
+func addFilters(cmd *cobra.Command, s *deadletter.Selection) {
 	f := cmd.Flags()
 	f.StringVar(&s.Type, "type", "", "only events of this event_type")
 	f.StringVar(&s.Source, "source", "", "only events of this source")
-	f.StringVar(&s.Reason, "reason", "", "only with this reason (unreadable, refused) or SQLSTATE")
-	f.Var((*age)(&s.OlderThan), "older-than", "only what was buried longer ago, as 90m, 12h or 7d")
-	f.Var((*age)(&s.NewerThan), "newer-than", "only what was buried since, as 90m, 12h or 7d")
+	f.StringVar(&s.Reason, "reason", "", "only with this reason (unreadable, rejected, dropped) or SQLSTATE")
+	f.Var((*age)(&s.OlderThan), "older-than", "only events dead-lettered longer ago than this: 90m, 12h, 7d")
+	f.Var((*age)(&s.NewerThan), "newer-than", "only events dead-lettered since: 90m, 12h, 7d")
 	f.Int64Var(&s.Limit, "limit", 0, "at most so many, the oldest first; 0 is no limit")
 }
 
-// exactly refuses anything but one argument, and says which.
+// exactly accepts one argument, and otherwise says which is missing.
 func exactly(what string) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
 		if len(args) != 1 {
-			return usageError{fmt.Errorf("give one %s: %s", what, cmd.UseLine())}
+			return usageError{fmt.Errorf("name one %s: %s", what, cmd.UseLine())}
 		}
 		return nil
 	}
@@ -131,7 +132,7 @@ func (a *age) Set(text string) error {
 		return fmt.Errorf("must be a duration such as 90m, 12h or 7d")
 	}
 	if *a <= 0 {
-		return fmt.Errorf("must be longer than nothing")
+		return fmt.Errorf("must be more than 0")
 	}
 	return nil
 }

@@ -12,7 +12,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
-	"github.com/eventpulse/eventpulse/pkg/app"
+	"github.com/eventpulse/eventpulse/pkg/deadletter"
 )
 
 // progressThrottle is how often the bar is drawn at most: work that takes less
@@ -20,30 +20,30 @@ import (
 const progressThrottle = 100 * time.Millisecond
 
 func newDLQReplay() *cobra.Command {
-	var s app.Selection
+	var s deadletter.Selection
 	var output string
 	var sets []string
 	var dryRun bool
-	cmd := withLetters(&cobra.Command{
+	cmd := withDeadLetters(&cobra.Command{
 		Use:   "replay [ID...]",
 		Short: "Put dead letters back on the stream, to be stored",
 		Long: `Put dead letters back on the stream, to be stored: those with the IDs, or those
 that the filters leave; without either all of them.
 
 Each goes back in one step that takes it from the dead letters, and an event is
-stored once however often it is replayed. What is no event stays where it is;
---set mends one:
+stored once however often it is replayed. What is not an event stays a dead
+letter; --set mends one:
 
   eventpulse dlq replay 1767322800000-0 --set source=web --set 'payload={"a":1}'
 
-What is mended has to be an event that would have been accepted.`,
+The result must be an event that would have been accepted.`,
 		Args: cobra.ArbitraryArgs,
-	}, &output, []string{"text", "json"}, func(cmd *cobra.Command, letters *app.DeadLetters, args []string) error {
+	}, &output, []string{"text", "json"}, func(cmd *cobra.Command, letters *deadletter.Service, args []string) error {
 		var err error
 		if s, err = chosen(s, args); err != nil {
 			return err
 		}
-		var result app.Replayed
+		var result deadletter.Replayed
 		if len(sets) > 0 {
 			changes, problem := mending(args, sets)
 			if problem != nil {
@@ -58,29 +58,29 @@ What is mended has to be an event that would have been accepted.`,
 		if err != nil && result.Replayed == 0 {
 			return err
 		}
-		return errors.Join(err, tell(cmd.OutOrStdout(), output, result, replayText(result)))
+		return errors.Join(err, writeResult(cmd.OutOrStdout(), output, result, replayText(result)))
 	})
 	addFilters(cmd, &s)
-	cmd.Flags().StringArrayVar(&sets, "set", nil, "FIELD=VALUE to change in the one letter with the ID; may be repeated")
-	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "say what would be done and change nothing")
+	cmd.Flags().StringArrayVar(&sets, "set", nil, "FIELD=VALUE to change in the dead letter with the ID; may be repeated")
+	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "say what would be done, and change nothing")
 	return cmd
 }
 
-func mending(ids, sets []string) ([]app.Change, error) {
+func mending(ids, sets []string) ([]deadletter.Change, error) {
 	if len(ids) != 1 {
-		return nil, usageError{errors.New("--set mends one letter: give its ID")}
+		return nil, usageError{errors.New("--set mends one dead letter: name its ID")}
 	}
-	changes := make([]app.Change, len(sets))
+	changes := make([]deadletter.Change, len(sets))
 	for i, text := range sets {
 		var err error
-		if changes[i], err = app.ParseChange(text); err != nil {
+		if changes[i], err = deadletter.ParseChange(text); err != nil {
 			return nil, usageError{fmt.Errorf("--set: %w", err)}
 		}
 	}
 	return changes, nil
 }
 
-func replayText(r app.Replayed) string {
+func replayText(r deadletter.Replayed) string {
 	verb := "replayed"
 	if r.DryRun {
 		verb = "would replay"
@@ -90,23 +90,23 @@ func replayText(r app.Replayed) string {
 		text += fmt.Sprintf("\n%d cannot be read as events and stay: eventpulse dlq show ID, then replay ID --set FIELD=VALUE, or purge", r.Unreadable)
 	}
 	if r.Gone > 0 {
-		text += fmt.Sprintf("\n%d were dealt with by somebody else meanwhile", r.Gone)
+		text += fmt.Sprintf("\n%d were replayed or removed by somebody else meanwhile", r.Gone)
 	}
 	return text
 }
 
 func newDLQPurge() *cobra.Command {
-	var s app.Selection
+	var s deadletter.Selection
 	var output string
 	var dryRun, all, yes bool
-	cmd := withLetters(&cobra.Command{
+	cmd := withDeadLetters(&cobra.Command{
 		Use:   "purge [ID...]",
 		Short: "Remove dead letters for good",
 		Long: `Remove dead letters for good: those with the IDs, or those that the filters
 leave. Without either, --all has to say that all are meant. The events in them
-are given up.`,
+are lost.`,
 		Args: cobra.ArbitraryArgs,
-	}, &output, []string{"text", "json"}, func(cmd *cobra.Command, letters *app.DeadLetters, args []string) error {
+	}, &output, []string{"text", "json"}, func(cmd *cobra.Command, letters *deadletter.Service, args []string) error {
 		var err error
 		if s, err = chosen(s, args); err != nil {
 			return err
@@ -130,16 +130,16 @@ are given up.`,
 			verb = "would remove"
 		}
 		text := fmt.Sprintf("%s %d of %d selected", verb, result.Removed, result.Matched)
-		return errors.Join(err, tell(cmd.OutOrStdout(), output, result, text))
+		return errors.Join(err, writeResult(cmd.OutOrStdout(), output, result, text))
 	})
 	addFilters(cmd, &s)
 	cmd.Flags().BoolVar(&all, "all", false, "remove all of them")
 	cmd.Flags().BoolVar(&yes, "yes", false, "do not ask for confirmation")
-	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "say what would be done and change nothing")
+	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "say what would be done, and change nothing")
 	return cmd
 }
 
-func confirmPurge(cmd *cobra.Command, letters *app.DeadLetters, s app.Selection) error {
+func confirmPurge(cmd *cobra.Command, letters *deadletter.Service, s deadletter.Selection) error {
 	progress, done := progressOn(cmd.ErrOrStderr(), "counting")
 	would, err := letters.Purge(cmd.Context(), s, true, progress)
 	done()
@@ -147,7 +147,7 @@ func confirmPurge(cmd *cobra.Command, letters *app.DeadLetters, s app.Selection)
 		return err
 	}
 	ok, err := confirm(cmd.Context(), cmd.InOrStdin(), cmd.ErrOrStderr(),
-		fmt.Sprintf("This removes %d dead letters and gives up the events in them.\nType yes to go on: ", would.Matched))
+		fmt.Sprintf("This removes %d dead letters and the events in them for good.\nType yes to go on: ", would.Matched))
 	if err != nil || !ok {
 		return errors.New("nothing was removed: not confirmed (--yes confirms without asking)")
 	}
@@ -155,15 +155,15 @@ func confirmPurge(cmd *cobra.Command, letters *app.DeadLetters, s app.Selection)
 }
 
 // chosen adds the IDs to a selection, which is one thing or the other.
-func chosen(s app.Selection, ids []string) (app.Selection, error) {
+func chosen(s deadletter.Selection, ids []string) (deadletter.Selection, error) {
 	if len(ids) > 0 && (!s.All() || s.Limit != 0) {
-		return s, usageError{errors.New("give IDs or filters, not both")}
+		return s, usageError{errors.New("name IDs or filters, not both")}
 	}
 	s.IDs = ids
 	return s, nil
 }
 
-func tell(w io.Writer, output string, result any, text string) error {
+func writeResult(w io.Writer, output string, result any, text string) error {
 	if output != "json" {
 		_, err := fmt.Fprintln(w, text)
 		return err
@@ -171,9 +171,9 @@ func tell(w io.Writer, output string, result any, text string) error {
 	return json.NewEncoder(w).Encode(result)
 }
 
-// progressOn shows how far a long work has come, when w is a terminal. The
-// work is over when done is called.
-func progressOn(w io.Writer, what string) (progress app.Progress, done func()) {
+// progressOn shows the progress of a long operation when w is a terminal, until
+// done is called.
+func progressOn(w io.Writer, what string) (progress deadletter.Progress, done func()) {
 	if !isTerminal(w) {
 		return nil, func() {}
 	}

@@ -16,51 +16,51 @@ import (
 	"github.com/eventpulse/eventpulse/test/servers"
 )
 
-// letterbox is a Redis with dead letters on it.
-type letterbox struct {
+// deadLetters is a Redis with dead letters on it.
+type deadLetters struct {
 	t      *testing.T
 	url    string
 	client *stream.Client
 }
 
-func newLetterbox(t *testing.T) letterbox {
+func newDeadLetters(t *testing.T) deadLetters {
 	cfg := stream.DefaultRedisConfig()
 	cfg.URL = servers.Redis(t, "--appendonly", "yes", "--appendfsync", "always").URL()
 	client, err := stream.New(cfg, stream.DefaultConfig(), slog.New(slog.DiscardHandler), nil)
 	require.NoError(t, err)
 	t.Cleanup(client.Close)
 	require.NoError(t, client.EnsureGroup(t.Context()))
-	return letterbox{t, cfg.URL, client}
+	return deadLetters{t, cfg.URL, client}
 }
 
-// bury puts n events among the dead letters.
-func (l letterbox) bury(n int, change func(*event.Event, *event.Rejection)) {
+// add dead-letters n events.
+func (l deadLetters) add(n int, change func(*event.Event, *event.Rejection)) {
 	l.t.Helper()
-	events, burials := make([]event.Event, n), make([]event.Rejection, n)
+	events, rejections := make([]event.Event, n), make([]event.Rejection, n)
 	for i := range events {
 		events[i] = event.Event{
 			ID: uuid.Must(uuid.NewV7()), Type: "order.placed", Source: "shop",
 			Timestamp: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), Payload: `{"secret":"4711"}`, Metadata: "{}",
 		}
-		change(&events[i], &burials[i])
+		change(&events[i], &rejections[i])
 	}
 	require.NoError(l.t, l.client.Publish(l.t.Context(), events))
 	got, err := l.client.Read(l.t.Context(), "w", n, time.Second)
 	require.NoError(l.t, err)
 	require.Len(l.t, got, n)
-	for i := range burials {
-		burials[i].Delivery = got[i]
+	for i := range rejections {
+		rejections[i].Delivery = got[i]
 	}
-	require.NoError(l.t, l.client.DeadLetter(l.t.Context(), burials))
+	require.NoError(l.t, l.client.DeadLetter(l.t.Context(), rejections))
 }
 
-func (l letterbox) dlq(in string, args ...string) (code int, out, errs string) {
+func (l deadLetters) dlq(in string, args ...string) (code int, out, errs string) {
 	l.t.Helper()
 	return eventpulse(l.t, in, append(append([]string{"dlq"}, args...), "--redis.url", l.url)...)
 }
 
-// done runs a command that must succeed, and returns what it says.
-func (l letterbox) done(args ...string) string {
+// done runs a command that must succeed, and returns its output.
+func (l deadLetters) done(args ...string) string {
 	l.t.Helper()
 	code, out, errs := l.dlq("", args...)
 	require.Equal(l.t, exitOK, code, errs)
@@ -69,15 +69,15 @@ func (l letterbox) done(args ...string) string {
 }
 
 func TestDLQ(t *testing.T) {
-	l := newLetterbox(t)
+	l := newDeadLetters(t)
 	require.Empty(t, l.done("list"))
-	l.bury(2, func(e *event.Event, b *event.Rejection) {
+	l.add(2, func(e *event.Event, r *event.Rejection) {
 		e.Payload = `{"a":"\u0000"}`
-		*b = event.Rejection{Reason: event.ReasonRejected, Code: "22P05", Message: "a character cannot be stored"}
+		*r = event.Rejection{Reason: event.ReasonRejected, Code: "22P05", Message: "a character cannot be stored"}
 	})
-	l.bury(3, func(e *event.Event, b *event.Rejection) {
+	l.add(3, func(e *event.Event, r *event.Rejection) {
 		e.Type = "sign_up"
-		*b = event.Rejection{Reason: event.ReasonRejected, Code: "23514", Message: "a check constraint is violated"}
+		*r = event.Rejection{Reason: event.ReasonRejected, Code: "23514", Message: "a check constraint is violated"}
 	})
 
 	out := l.done("list")
@@ -123,7 +123,7 @@ func TestDLQ(t *testing.T) {
 	require.JSONEq(t, `{"dry_run":true,"matched":3,"replayed":3,"unreadable":0,"gone":0}`, l.done("replay", "--type", "sign_up", "--dry-run", "-o", "json"))
 	require.Contains(t, l.done("replay", "--type", "sign_up", "--limit", "2"), "replayed 2 of 2")
 
-	// Purging asks.
+	// Purging asks for confirmation.
 	for _, answer := range []string{"", "no\n", "y\n"} {
 		code, _, errs = l.dlq(answer, "purge", "--all")
 		require.Equal(t, exitError, code)
@@ -135,11 +135,11 @@ func TestDLQ(t *testing.T) {
 	require.Equal(t, exitOK, code)
 	require.Contains(t, out, "removed 1 of 1")
 	require.JSONEq(t, `{"dry_run":false,"matched":1,"removed":1}`, l.done("purge", "--all", "--yes", "-o", "json"))
-	require.Contains(t, l.done("purge", "--all"), "removed 0 of 0") // nothing to ask for
+	require.Contains(t, l.done("purge", "--all"), "removed 0 of 0") // nothing to confirm
 	require.Empty(t, l.done("list"))
 }
 
-func TestDLQNamesMistakes(t *testing.T) {
+func TestDLQ_NamesUsageErrors(t *testing.T) {
 	for _, tt := range []struct {
 		args []string
 		says string
@@ -153,8 +153,8 @@ func TestDLQNamesMistakes(t *testing.T) {
 		{[]string{"replay", "1-1", "2-1", "--set", "source=x"}, "its ID"},
 		{[]string{"replay", "1-1", "--set", "colour=red"}, "event_type"},
 		{[]string{"list", "--older-than", "soon"}, "12h or 7d"},
-		{[]string{"list", "--older-than", "-1h"}, "longer than nothing"},
-		{[]string{"list", "--newer-than", "0d"}, "longer than nothing"},
+		{[]string{"list", "--older-than", "-1h"}, "more than 0"},
+		{[]string{"list", "--newer-than", "0d"}, "more than 0"},
 		{[]string{"list", "--older-than", "1dd"}, "12h or 7d"},
 		{[]string{"list", "-o", "yaml"}, "--output"},
 		{[]string{"list", "--redis.url", "http://x"}, "redis.url"},
@@ -171,7 +171,7 @@ func TestDLQNamesMistakes(t *testing.T) {
 	require.Contains(t, errs, "127.0.0.1:1")
 }
 
-func TestDLQHelpAnswersEverywhere(t *testing.T) {
+func TestDLQ_HelpAnswersEverywhere(t *testing.T) {
 	for _, args := range [][]string{{"dlq"}, {"dlq", "list"}, {"dlq", "show"}, {"dlq", "replay"}, {"dlq", "purge"}} {
 		code, out, errs := eventpulse(t, "", append(args, "--help")...)
 		require.Equal(t, exitOK, code, args)

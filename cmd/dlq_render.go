@@ -1,4 +1,4 @@
-package app
+package cmd
 
 import (
 	"bytes"
@@ -13,6 +13,7 @@ import (
 	"unicode/utf16"
 	"unicode/utf8"
 
+	"github.com/eventpulse/eventpulse/pkg/deadletter"
 	"github.com/eventpulse/eventpulse/pkg/event"
 	"github.com/eventpulse/eventpulse/pkg/stream"
 )
@@ -21,8 +22,8 @@ import (
 // longer, but what is among the dead letters may be anything.
 const longestShown = event.MaxNameLength
 
-// letterLine is a dead letter in a list: everything but what the event holds.
-type letterLine struct {
+// deadLetterLine is a dead letter in a list, without payload and metadata.
+type deadLetterLine struct {
 	ID             string     `json:"id"`
 	Reason         string     `json:"reason"`
 	Code           string     `json:"code,omitempty"`
@@ -33,25 +34,25 @@ type letterLine struct {
 	Timestamp      string     `json:"timestamp"`
 	EntryID        string     `json:"entry_id"`
 	FirstSeen      *time.Time `json:"first_seen"`
-	DeadLetteredAt *time.Time `json:"buried_at"`
+	DeadLetteredAt *time.Time `json:"dead_lettered_at"`
 	Deliveries     int64      `json:"deliveries"`
 	Bytes          int        `json:"bytes"`
 }
 
-func lineOf(l stream.DeadLetter) letterLine {
+func lineOf(l stream.DeadLetter) deadLetterLine {
 	bytes := 0
 	for _, f := range l.Fields {
 		bytes += len(f)
 	}
-	short := func(name string) string { return shortened(fieldOf(l, name), longestShown) }
-	return letterLine{
+	short := func(name string) string { return shortened(deadletter.Field(l, name), longestShown) }
+	return deadLetterLine{
 		ID: l.ID, Reason: l.Reason, Code: l.Code, Message: l.Message,
 		EventID: short(event.FieldID), Type: short(event.FieldType), Source: short(event.FieldSource), Timestamp: short(event.FieldTimestamp),
 		EntryID: l.EntryID, FirstSeen: known(l.FirstSeen), DeadLetteredAt: known(l.DeadLetteredAt), Deliveries: l.Deliveries, Bytes: bytes,
 	}
 }
 
-// known is nil for the time that nobody wrote down.
+// known is nil for a time that is not recorded.
 func known(t time.Time) *time.Time {
 	if t.IsZero() {
 		return nil
@@ -59,9 +60,9 @@ func known(t time.Time) *time.Time {
 	return &t
 }
 
-// WriteLetterLines writes a line of JSON for each letter, without what the
-// events hold.
-func WriteLetterLines(w io.Writer, letters []stream.DeadLetter) error {
+// writeDeadLetterLines writes a line of JSON for each dead letter, without
+// payload and metadata.
+func writeDeadLetterLines(w io.Writer, letters []stream.DeadLetter) error {
 	out := json.NewEncoder(w)
 	out.SetEscapeHTML(false)
 	for _, l := range letters {
@@ -72,22 +73,22 @@ func WriteLetterLines(w io.Writer, letters []stream.DeadLetter) error {
 	return nil
 }
 
-// letterColumns are the columns of a table of letters, and their widths: the
-// rows are written as they come, so nothing can wait for the widest.
-const letterColumns = "%-15s  %-20s  %-15s  %-36s  %-24s  %-20s  %s\n"
+// deadLetterColumns are the columns of the table, and their widths: the rows
+// are written as they come, so nothing can wait for the widest.
+const deadLetterColumns = "%-15s  %-20s  %-15s  %-36s  %-24s  %-20s  %s\n"
 
-// WriteLetterTable writes a row for each letter, without what the events hold.
-// The first call for a table writes its head.
-func WriteLetterTable(w io.Writer, letters []stream.DeadLetter, head bool) error {
+// writeDeadLetterTable writes a row for each dead letter, without payload and
+// metadata. The first call for a table writes its header.
+func writeDeadLetterTable(w io.Writer, letters []stream.DeadLetter, header bool) error {
 	var b bytes.Buffer
-	if head {
-		fmt.Fprintf(&b, letterColumns, "ID", "BURIED", "REASON", "EVENT ID", "TYPE", "SOURCE", "WHY")
+	if header {
+		fmt.Fprintf(&b, deadLetterColumns, "ID", "DEAD-LETTERED", "REASON", "EVENT ID", "TYPE", "SOURCE", "WHY")
 	}
 	for _, letter := range letters {
 		l := lineOf(letter)
-		buried := "-"
+		at := "-"
 		if l.DeadLetteredAt != nil {
-			buried = l.DeadLetteredAt.UTC().Format("2006-01-02 15:04:05Z")
+			at = l.DeadLetteredAt.UTC().Format("2006-01-02 15:04:05Z")
 		}
 		cell := func(text string, width int) string {
 			if text == "" {
@@ -95,19 +96,19 @@ func WriteLetterTable(w io.Writer, letters []stream.DeadLetter, head bool) error
 			}
 			return shortened(visible(text), width)
 		}
-		fmt.Fprintf(&b, letterColumns, l.ID, buried, cell(strings.TrimSpace(l.Reason+" "+l.Code), 15),
+		fmt.Fprintf(&b, deadLetterColumns, l.ID, at, cell(strings.TrimSpace(l.Reason+" "+l.Code), 15),
 			cell(l.EventID, 36), cell(l.Type, 24), cell(l.Source, 20), cell(l.Message, longestShown))
 	}
 	_, err := w.Write(b.Bytes())
 	return err
 }
 
-// WriteLetterText writes all of a letter for a person, what the event holds
-// included.
-func WriteLetterText(w io.Writer, l stream.DeadLetter) error {
+// writeDeadLetter writes all of a dead letter for a person, payload and
+// metadata included.
+func writeDeadLetter(w io.Writer, l stream.DeadLetter) error {
 	var b strings.Builder
 	line := func(name, value string) { fmt.Fprintf(&b, "%-13s %s\n", name, value) }
-	ours := func(name, value string) {
+	text := func(name, value string) {
 		if value == "" {
 			value = "-"
 		}
@@ -119,13 +120,13 @@ func WriteLetterText(w io.Writer, l stream.DeadLetter) error {
 		}
 		return t.UTC().Format(time.RFC3339Nano)
 	}
-	ours("id", l.ID)
-	ours("reason", strings.TrimSpace(l.Reason+" "+l.Code))
-	ours("message", l.Message)
+	text("id", l.ID)
+	text("reason", strings.TrimSpace(l.Reason+" "+l.Code))
+	text("message", l.Message)
 	line("first seen", at(l.FirstSeen))
-	line("buried", at(l.DeadLetteredAt))
+	line("dead-lettered", at(l.DeadLetteredAt))
 	line("deliveries", strconv.FormatInt(l.Deliveries, 10))
-	ours("stream entry", l.EntryID)
+	text("stream entry", l.EntryID)
 	b.WriteByte('\n')
 	for i, field := range l.Fields {
 		switch {
@@ -141,10 +142,10 @@ func WriteLetterText(w io.Writer, l stream.DeadLetter) error {
 	return err
 }
 
-// WriteLetterJSON writes all of a letter as an object, what the event holds
-// included. Fields are a list because a letter may have one of them twice; a
-// value that is no text is in base64.
-func WriteLetterJSON(w io.Writer, l stream.DeadLetter) error {
+// writeDeadLetterJSON writes all of a dead letter as an object, payload and
+// metadata included. Fields are a list because one of them may be there twice;
+// a value that is not UTF-8 is in base64.
+func writeDeadLetterJSON(w io.Writer, l stream.DeadLetter) error {
 	type field struct {
 		Name   string  `json:"name"`
 		Value  *string `json:"value,omitempty"`
@@ -166,7 +167,7 @@ func WriteLetterJSON(w io.Writer, l stream.DeadLetter) error {
 	out.SetIndent("", "  ")
 	out.SetEscapeHTML(false)
 	return out.Encode(struct {
-		letterLine
+		deadLetterLine
 		Fields []field `json:"fields"`
 	}{lineOf(l), fields})
 }

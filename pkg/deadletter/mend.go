@@ -1,4 +1,4 @@
-package app
+package deadletter
 
 import (
 	"errors"
@@ -14,7 +14,10 @@ var eventFields = []string{
 	event.FieldID, event.FieldType, event.FieldSource, event.FieldTimestamp, event.FieldPayload, event.FieldMetadata,
 }
 
-var errNoEvent = errors.New("as mended, the event would not be accepted; nothing was changed")
+var errInvalid = errors.New("as mended, the event would not be accepted; nothing was changed")
+
+// Change is a new value for one field of an event.
+type Change struct{ Field, Value string }
 
 // ParseChange reads "FIELD=VALUE".
 func ParseChange(text string) (Change, error) {
@@ -25,10 +28,10 @@ func ParseChange(text string) (Change, error) {
 	return Change{field, value}, nil
 }
 
-// mended returns fields with the changes made, as the event that they make is
+// mend returns fields with the changes made, as the event that they make is
 // written, and what other fields there are behind it. An error joins
 // everything that keeps it from being an event that would be accepted.
-func mended(fields []string, changes []Change, limits event.Limits) ([]string, error) {
+func mend(fields []string, changes []Change, limits event.Limits) ([]string, error) {
 	values := map[string]string{}
 	var others []string
 	for i := 0; i+1 < len(fields); i += 2 {
@@ -51,7 +54,7 @@ func mended(fields []string, changes []Change, limits event.Limits) ([]string, e
 		}
 	}
 	// FromFields checks what must be there and leaves the JSON to the
-	// database; New checks that as well, as for an event just posted.
+	// database; New checks that as well, as for an event that was just posted.
 	e, err := event.FromFields(flat)
 	if err != nil {
 		return nil, problemsOf(err)
@@ -62,14 +65,13 @@ func mended(fields []string, changes []Change, limits event.Limits) ([]string, e
 	return append(e.AppendFields(nil), others...), nil
 }
 
-// problemsOf lists all that is wrong, where the error alone would tell the
-// first.
+// problemsOf lists all that is wrong, where the error itself names the first.
 func problemsOf(err error) error {
 	e, ok := errors.AsType[*event.Error](err)
 	if !ok || len(e.Problems) == 0 {
 		return err
 	}
-	problems := []error{errNoEvent}
+	problems := []error{errInvalid}
 	for _, p := range e.Problems {
 		where := strings.TrimPrefix(p.Pointer, "/")
 		if where != "" {
