@@ -7,6 +7,7 @@ import (
 
 	"github.com/eventpulse/eventpulse/pkg/config"
 	"github.com/eventpulse/eventpulse/pkg/doctor"
+	"github.com/eventpulse/eventpulse/pkg/spool"
 	"github.com/eventpulse/eventpulse/pkg/store"
 	"github.com/eventpulse/eventpulse/pkg/stream"
 )
@@ -33,7 +34,7 @@ func Diagnose(ctx context.Context, cfg config.Config, log *slog.Logger) doctor.R
 		},
 	}
 	if cfg.Spool.Dir != "" {
-		from.Spool = func() (doctor.SpoolInfo, error) { return doctor.InspectSpool(cfg.Spool.Dir) }
+		from.Spool = func() (spool.Info, error) { return spool.Inspect(cfg.Spool.Dir) }
 	}
 	return doctor.Examine(ctx, from, doctor.Settings{Database: cfg.Database, Spool: cfg.Spool})
 }

@@ -66,7 +66,7 @@ type Sources struct {
 	Redis    func(context.Context) (stream.Info, error)
 	Database func(context.Context) (store.Info, error)
 	// Spool is nil where there is none.
-	Spool func() (SpoolInfo, error)
+	Spool func() (spool.Info, error)
 }
 
 // Settings are those of the deployment that findings depend on.
@@ -109,7 +109,7 @@ func examineDatabase(ctx context.Context, inspect func(context.Context) (store.I
 	}
 }
 
-func examineSpool(inspect func() (SpoolInfo, error), cfg spool.Config) findings {
+func examineSpool(inspect func() (spool.Info, error), cfg spool.Config) findings {
 	if inspect == nil {
 		return judgeNoSpool()
 	}

@@ -31,7 +31,7 @@ type deployment struct {
 	redis    stream.RedisConfig
 	stream   stream.Config
 	database store.Config
-	spool    SpoolInfo
+	spool    spool.Info
 }
 
 func newDeployment(redis, database string) deployment {
@@ -58,7 +58,7 @@ func (d deployment) examine(ctx context.Context) Report {
 			defer func() { _ = db.Close() }()
 			return db.Inspect(ctx)
 		},
-		Spool: func() (SpoolInfo, error) { return d.spool, nil },
+		Spool: func() (spool.Info, error) { return d.spool, nil },
 	}, Settings{Database: d.database, Spool: spool.DefaultConfig()})
 }
 
