@@ -13,7 +13,7 @@ FUZZTIME ?= 30s
 IMAGE    ?= eventpulse
 
 # What `make generate` writes.
-GENERATED := configs/eventpulse.yaml docs/configuration.md
+GENERATED := configs/eventpulse.yaml docs/configuration.md docs/metrics.md
 
 .PHONY: help
 help: ## list the targets
@@ -65,7 +65,7 @@ chaos: setup ## do harm to everything under load and count what is stored (CHAOS
 
 .PHONY: generate
 generate: ## write the files that are made from the code
-	go test ./pkg/config -run 'Example|Reference' -count=1 -update
+	go test ./pkg/config ./pkg/app -run 'Example|Reference' -count=1 -update
 
 .PHONY: generated
 generated: # the files that generate writes, for .ci/run

@@ -7,16 +7,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
 	"go.yaml.in/yaml/v3"
-
-	"github.com/eventpulse/eventpulse/pkg/config"
-	"github.com/eventpulse/eventpulse/pkg/consumer"
-	"github.com/eventpulse/eventpulse/pkg/httpserver"
-	"github.com/eventpulse/eventpulse/pkg/ingest"
-	"github.com/eventpulse/eventpulse/pkg/spool"
-	"github.com/eventpulse/eventpulse/pkg/stream"
 )
 
 // rule is an alert as Prometheus reads it.
@@ -49,7 +41,7 @@ func alertRules(t *testing.T) []rule {
 	return all
 }
 
-func TestAlertsSayWhatIsWrongAndWhatToDo(t *testing.T) {
+func TestAlerts_SayWhatIsWrongAndWhatToDo(t *testing.T) {
 	tried, err := os.ReadFile("../../configs/alerts_test.yaml")
 	require.NoError(t, err)
 	seen := map[string]bool{}
@@ -69,17 +61,20 @@ func TestAlertsSayWhatIsWrongAndWhatToDo(t *testing.T) {
 
 // An alert on a metric that nobody reports, or by a label that it does not
 // have, never fires.
-func TestAlertsNameMetricsAndLabelsThatThereAre(t *testing.T) {
-	there := registered(t)
+func TestAlerts_NameMetricsAndLabelsThatAreReported(t *testing.T) {
+	reported := map[string][]string{}
+	for _, m := range reportedMetrics(t) {
+		reported[m.name] = m.labels
+	}
 	use := regexp.MustCompile(`(eventpulse_[a-z_]+)(?:\{([^}]*)\})?`)
 	label := regexp.MustCompile(`([a-z_]+)\s*(?:=~|!~|!=|=)`)
 	for _, r := range alertRules(t) {
 		uses := use.FindAllStringSubmatch(r.Expr, -1)
 		require.Equal(t, r.Alert == "EventPulseDown", len(uses) == 0, r.Alert)
 		for _, u := range uses {
-			labels, ok := there[u[1]]
+			labels, ok := reported[u[1]]
 			if base, isBucket := strings.CutSuffix(u[1], "_bucket"); isBucket && !ok {
-				labels, ok = there[base]
+				labels, ok = reported[base]
 			}
 			require.True(t, ok, "%s: nobody reports %s", r.Alert, u[1])
 			for _, l := range label.FindAllStringSubmatch(u[2], -1) {
@@ -88,45 +83,8 @@ func TestAlertsNameMetricsAndLabelsThatThereAre(t *testing.T) {
 		}
 		for _, text := range r.Annotations {
 			for _, u := range use.FindAllStringSubmatch(text, -1) {
-				require.Contains(t, there, u[1], r.Alert)
+				require.Contains(t, reported, u[1], r.Alert)
 			}
 		}
 	}
-}
-
-// registered returns the metrics that serve and work report, and their labels.
-func registered(t *testing.T) map[string][]string {
-	t.Helper()
-	cfg := config.Default(config.Work)
-	cfg.Redis.URL, cfg.Database.URL, cfg.Admin.Addr = noRedis, noDatabase, ""
-	work := newRegistry()
-	w, err := newWork(cfg, quiet(), work, func(s consumer.Store) consumer.Store { return s })
-	require.NoError(t, err)
-	defer func() { require.NoError(t, w.cleanup.run()) }()
-
-	// The rooms of serve, since its registry is its own.
-	serve := newRegistry()
-	redis, err := stream.New(cfg.Redis, cfg.Stream, quiet(), serve)
-	require.NoError(t, err)
-	defer redis.Close()
-	cfg.Spool.Dir = t.TempDir()
-	disk, err := spool.Open(cfg.Spool, redis, quiet(), serve)
-	require.NoError(t, err)
-	defer func() { require.NoError(t, disk.Close()) }()
-	handler, err := ingest.New(cfg.Ingest, disk, quiet(), serve)
-	require.NoError(t, err)
-	_, err = httpserver.New(cfg.HTTP, handler, redis.Ping, quiet(), serve)
-	require.NoError(t, err)
-
-	there := map[string][]string{}
-	for _, reg := range []*prometheus.Registry{work, serve} {
-		descs := make(chan *prometheus.Desc)
-		go func() { reg.Describe(descs); close(descs) }()
-		for d := range descs {
-			m := regexp.MustCompile(`fqName: "([^"]*)".*variableLabels: \{([^}]*)\}`).FindStringSubmatch(d.String())
-			require.NotNil(t, m, d.String())
-			there[m[1]] = strings.Split(m[2], ",")
-		}
-	}
-	return there
 }

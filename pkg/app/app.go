@@ -7,7 +7,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"slices"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -17,25 +16,10 @@ import (
 
 // newRegistry returns a registry with what every process reports of itself.
 // Each role has its own, so that two of them can live in one process.
-func newRegistry() *prometheus.Registry {
+func newRegistry() httpserver.Registry {
 	reg := prometheus.NewRegistry()
 	reg.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return reg
-}
-
-// cleanup is what was acquired, to be given back in the opposite order.
-type cleanup []func() error
-
-func (c *cleanup) add(f func() error) { *c = append(*c, f) }
-
-// run gives everything back and joins what fails.
-func (c *cleanup) run() error {
-	var errs []error
-	for _, f := range slices.Backward(*c) {
-		errs = append(errs, f())
-	}
-	*c = nil
-	return errors.Join(errs...)
 }
 
 // withAdmin runs main under ctx with the admin listener around it: probes

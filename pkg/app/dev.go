@@ -56,7 +56,7 @@ func NewDev(ctx context.Context, cfg config.Config, dir string, out io.Writer, l
 	if err := redis.Start(); err != nil {
 		return nil, fmt.Errorf("start the Redis in memory: %w", err)
 	}
-	d.cleanup.add(func() error { redis.Close(); return nil })
+	d.cleanup.add("Redis in memory", func() error { redis.Close(); return nil })
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, fmt.Errorf("make the data directory: %w", err)
 	}
@@ -72,7 +72,7 @@ func NewDev(ctx context.Context, cfg config.Config, dir string, out io.Writer, l
 	if err != nil {
 		return nil, err
 	}
-	d.cleanup.add(func() error { return d.serve.cleanup.run() })
+	d.cleanup.add("serve role", func() error { return d.serve.cleanup.run() })
 
 	// There is one admin listener, serve's: it tells of serve.
 	cfg.Admin.Addr = ""
@@ -80,12 +80,12 @@ func NewDev(ctx context.Context, cfg config.Config, dir string, out io.Writer, l
 	if err != nil {
 		return nil, err
 	}
-	d.cleanup.add(func() error { return d.work.cleanup.run() })
+	d.cleanup.add("work role", func() error { return d.work.cleanup.run() })
 	d.stream, err = stream.New(cfg.Redis, cfg.Stream, log, nil)
 	if err != nil {
 		return nil, err
 	}
-	d.cleanup.add(func() error { d.stream.Close(); return nil })
+	d.cleanup.add("stream", func() error { d.stream.Close(); return nil })
 	return d, nil
 }
 

@@ -28,7 +28,11 @@ type Serve struct {
 // NewServe wires the role and binds its addresses, so that a port that is
 // taken is known at once; it waits for nothing else. What it returns must be
 // run.
-func NewServe(cfg config.Config, log *slog.Logger) (_ *Serve, err error) {
+func NewServe(cfg config.Config, log *slog.Logger) (*Serve, error) {
+	return newServe(cfg, log, newRegistry())
+}
+
+func newServe(cfg config.Config, log *slog.Logger, reg httpserver.Registry) (_ *Serve, err error) {
 	s := &Serve{log: log}
 	defer func() {
 		if err != nil {
@@ -36,12 +40,11 @@ func NewServe(cfg config.Config, log *slog.Logger) (_ *Serve, err error) {
 		}
 	}()
 
-	reg := newRegistry()
 	redis, err := stream.New(cfg.Redis, cfg.Stream, log, reg)
 	if err != nil {
 		return nil, err
 	}
-	s.cleanup.add(func() error { redis.Close(); return nil })
+	s.cleanup.add("stream", func() error { redis.Close(); return nil })
 
 	s.keeper = &groupKeeper{stream: redis, log: log}
 	var publisher ingest.Publisher = s.keeper
@@ -51,7 +54,7 @@ func NewServe(cfg config.Config, log *slog.Logger) (_ *Serve, err error) {
 		if err != nil {
 			return nil, fmt.Errorf("%w (spool.dir names its directory; empty does without, and answers 503 while Redis is away)", err)
 		}
-		s.cleanup.add(s.spool.Close)
+		s.cleanup.add("spool", s.spool.Close)
 		publisher = s.spool
 		ready = httpserver.Check{Name: "spool", Probe: s.spool.Check}
 	}
@@ -75,11 +78,11 @@ func NewServe(cfg config.Config, log *slog.Logger) (_ *Serve, err error) {
 	if err := s.http.Listen(); err != nil {
 		return nil, fmt.Errorf("http.addr: %w", err)
 	}
-	s.cleanup.add(s.http.Close)
+	s.cleanup.add("http listener", s.http.Close)
 	if err := s.admin.Listen(); err != nil {
 		return nil, fmt.Errorf("admin.addr: %w", err)
 	}
-	s.cleanup.add(s.admin.Close)
+	s.cleanup.add("admin listener", s.admin.Close)
 	return s, nil
 }
 

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
-	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/eventpulse/eventpulse/pkg/config"
 	"github.com/eventpulse/eventpulse/pkg/consumer"
@@ -36,7 +35,7 @@ func NewWork(cfg config.Config, log *slog.Logger) (*Work, error) {
 
 // newWork lets the caller see the events on their way to the database, and
 // gather the metrics together with others.
-func newWork(cfg config.Config, log *slog.Logger, reg *prometheus.Registry, observed func(consumer.Store) consumer.Store) (_ *Work, err error) {
+func newWork(cfg config.Config, log *slog.Logger, reg httpserver.Registry, observed func(consumer.Store) consumer.Store) (_ *Work, err error) {
 	w := &Work{cfg: cfg.Worker, log: log}
 	defer func() {
 		if err != nil {
@@ -53,12 +52,12 @@ func newWork(cfg config.Config, log *slog.Logger, reg *prometheus.Registry, obse
 	if err != nil {
 		return nil, err
 	}
-	w.cleanup.add(func() error { redis.Close(); return nil })
+	w.cleanup.add("stream", func() error { redis.Close(); return nil })
 	w.store, err = store.Open(cfg.Database, log, reg)
 	if err != nil {
 		return nil, err
 	}
-	w.cleanup.add(w.store.Close)
+	w.cleanup.add("database", w.store.Close)
 
 	w.worker = consumer.New(w.cfg, redis, observed(w.store), log, reg)
 	w.admin, err = httpserver.NewAdmin(cfg.Admin, []httpserver.Check{
@@ -73,7 +72,7 @@ func newWork(cfg config.Config, log *slog.Logger, reg *prometheus.Registry, obse
 	if err := w.admin.Listen(); err != nil {
 		return nil, fmt.Errorf("admin.addr: %w", err)
 	}
-	w.cleanup.add(w.admin.Close)
+	w.cleanup.add("admin listener", w.admin.Close)
 	return w, nil
 }
 

@@ -35,6 +35,12 @@ type Check struct {
 	Advisory bool
 }
 
+// Registry is where metrics are registered and gathered.
+type Registry interface {
+	prometheus.Registerer
+	prometheus.Gatherer
+}
+
 // Admin answers operators: /livez, /readyz, /metrics and, if configured,
 // /debug/pprof.
 type Admin struct {
@@ -53,7 +59,7 @@ type adminCheck struct {
 // adds to it eventpulse_ready: what the readiness probe would say at the moment
 // it is gathered, for which it asks the checks. It binds nothing yet. Without
 // an address it serves nothing, and its methods do no more than wait.
-func NewAdmin(cfg AdminConfig, checks []Check, reg *prometheus.Registry, log *slog.Logger) (*Admin, error) {
+func NewAdmin(cfg AdminConfig, checks []Check, reg Registry, log *slog.Logger) (*Admin, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
