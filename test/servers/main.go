@@ -58,6 +58,7 @@ func Main(m *testing.M, ignore ...goleak.Option) int {
 // kill that one, see [Postgres].
 func Database(tb testing.TB) string {
 	tb.Helper()
+	SkipShort(tb)
 	server, name, err := sharedServer()
 	if err != nil {
 		tb.Fatalf("shared PostgreSQL: %v", err)
@@ -79,6 +80,15 @@ func Database(tb testing.TB) string {
 		}
 	})
 	return url
+}
+
+// SkipShort leaves the test out under -short: it needs a server. `make check`
+// counts these tests and says so, `make test` runs them.
+func SkipShort(tb testing.TB) {
+	tb.Helper()
+	if testing.Short() {
+		tb.Skip("left out by -short: it needs a server")
+	}
 }
 
 // sharedServer returns the shared PostgreSQL, started by the first who asks,

@@ -2,8 +2,6 @@ package servers
 
 import (
 	"fmt"
-	"math/rand/v2"
-	"net"
 	"os"
 	"os/exec"
 	"os/user"
@@ -74,24 +72,6 @@ func sweep() {
 		}
 		_ = f.Close()
 	}
-}
-
-// freePort returns a port of 127.0.0.1 that nobody listens on right now.
-//
-// It lies below the range the kernel takes ephemeral ports from: one of those
-// could be given to an outgoing connection while the server is down for a
-// moment, and a client that redials it may even be connected to itself.
-func freePort() (int, error) {
-	const low, high = 20000, 32000
-	var err error
-	for range 100 {
-		port := low + rand.IntN(high-low)
-		var l net.Listener
-		if l, err = net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port))); err == nil {
-			return port, l.Close()
-		}
-	}
-	return 0, fmt.Errorf("find a free port: %w", err)
 }
 
 // findBinary looks for name in PATH, then in each directory.

@@ -35,6 +35,7 @@ type PostgresServer struct {
 // fsync=off.
 func Postgres(tb testing.TB, settings ...string) *PostgresServer {
 	tb.Helper()
+	SkipShort(tb)
 	s, err := NewPostgres("", settings...)
 	if err != nil {
 		tb.Fatalf("postgres: %v", err)

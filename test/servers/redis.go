@@ -28,6 +28,7 @@ type RedisServer struct {
 // win: "--appendonly", "yes".
 func Redis(tb testing.TB, args ...string) *RedisServer {
 	tb.Helper()
+	SkipShort(tb)
 	s, err := NewRedis("", args...)
 	if err != nil {
 		tb.Fatalf("redis: %v", err)

@@ -73,6 +73,7 @@ func TestRedisPause(t *testing.T) {
 }
 
 func TestRedisRefusesToStart(t *testing.T) {
+	servers.SkipShort(t)
 	s, err := servers.NewRedis(t.TempDir(), "--no-such-option", "1")
 	require.NoError(t, err)
 	err = s.Start()
@@ -120,6 +121,7 @@ func TestPostgresPauseReachesSessions(t *testing.T) {
 }
 
 func TestNothingOutlivesAKilledTest(t *testing.T) {
+	servers.SkipShort(t)
 	cmd := exec.Command(os.Args[0])
 	cmd.Env = append(os.Environ(), helperEnv+"=1")
 	out, err := cmd.StdoutPipe()
@@ -162,6 +164,7 @@ func TestNothingOutlivesAKilledTest(t *testing.T) {
 }
 
 func TestCloseLeavesNoDirectory(t *testing.T) {
+	servers.SkipShort(t)
 	s, err := servers.NewPostgres("")
 	require.NoError(t, err)
 	require.NoError(t, s.Start())

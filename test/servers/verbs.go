@@ -51,7 +51,7 @@ func (v *verbs) settle(dir, name string) error {
 	}
 	v.dir, v.logPath = dir, filepath.Join(dir, name+".log")
 	var err error
-	v.port, err = freePort()
+	v.port, err = ReservePort()
 	return err
 }
 
@@ -109,7 +109,8 @@ func (v *verbs) Start() error {
 			break
 		}
 		if !v.settled {
-			if v.port, err = freePort(); err != nil {
+			ReleasePort(v.port)
+			if v.port, err = ReservePort(); err != nil {
 				break
 			}
 		}
@@ -172,6 +173,7 @@ func (v *verbs) Close() error {
 		}
 		v.proc = nil
 	}
+	ReleasePort(v.port)
 	releaseSharedMemory(filepath.Join(v.dir, dataName))
 	if v.own != nil {
 		err = errors.Join(err, v.own.remove())

@@ -5,15 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"net"
 	"net/http"
 	"os"
 	"slices"
-	"strconv"
-	"sync/atomic"
 	"time"
 
 	"github.com/eventpulse/eventpulse/test/bench/proc"
+	"github.com/eventpulse/eventpulse/test/servers"
 )
 
 // App is a role of EventPulse that runs, or the bare server in its place.
@@ -27,7 +25,7 @@ type App struct {
 // Serve starts a serve on the rig's Redis, with a spool as by default.
 // Settings are on top, by key.
 func (r *Rig) Serve(ctx context.Context, settings map[string]string) (*App, error) {
-	api, err := freeAddr()
+	api, err := servers.ReserveAddr()
 	if err != nil {
 		return nil, err
 	}
@@ -49,7 +47,7 @@ func (r *Rig) Work(ctx context.Context, settings map[string]string) (*App, error
 }
 
 func (r *Rig) start(ctx context.Context, role string, settings map[string]string) (*App, error) {
-	admin, err := freeAddr()
+	admin, err := servers.ReserveAddr()
 	if err != nil {
 		return nil, err
 	}
@@ -77,7 +75,7 @@ func (r *Rig) start(ctx context.Context, role string, settings map[string]string
 
 // Bare starts the bare HTTP server.
 func (r *Rig) Bare(ctx context.Context) (*App, error) {
-	api, err := freeAddr()
+	api, err := servers.ReserveAddr()
 	if err != nil {
 		return nil, err
 	}
@@ -137,24 +135,4 @@ func probe(ctx context.Context, client *http.Client, url string) error {
 		return errors.New(resp.Status)
 	}
 	return nil
-}
-
-// nextPort counts the ports given out by this process, so that none is given
-// out twice.
-var nextPort atomic.Int32
-
-// freeAddr returns an address of 127.0.0.1 that nobody listens on right now,
-// below the range that outgoing connections get theirs from.
-func freeAddr() (string, error) {
-	const low, many = 10000, 2000
-	var err error
-	for range many {
-		port := low + (os.Getpid()*37+int(nextPort.Add(1)))%many
-		addr := net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
-		var l net.Listener
-		if l, err = net.Listen("tcp", addr); err == nil {
-			return addr, l.Close()
-		}
-	}
-	return "", fmt.Errorf("find a free port: %w", err)
 }

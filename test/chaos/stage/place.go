@@ -2,11 +2,8 @@ package stage
 
 import (
 	"fmt"
-	"math/rand/v2"
-	"net"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -89,20 +86,4 @@ func unmountUnder(dir string) {
 			_ = syscall.Unmount(f[1], syscall.MNT_DETACH)
 		}
 	}
-}
-
-// freeAddr returns an address of 127.0.0.1 that nobody listens on right now,
-// below the range that outgoing connections get theirs from: it must still be
-// free when a process is started again.
-func freeAddr() (string, error) {
-	const low, high = 12000, 19999
-	var err error
-	for range 100 {
-		addr := net.JoinHostPort("127.0.0.1", strconv.Itoa(low+rand.IntN(high-low)))
-		var l net.Listener
-		if l, err = net.Listen("tcp", addr); err == nil {
-			return addr, l.Close()
-		}
-	}
-	return "", fmt.Errorf("find a free port: %w", err)
 }

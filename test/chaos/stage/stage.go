@@ -266,10 +266,10 @@ func (s *Stage) startChildren(ctx context.Context) error {
 }
 
 func (s *Stage) newServe(name string) (_ *Child, api, admin string, err error) {
-	if api, err = freeAddr(); err != nil {
+	if api, err = servers.ReserveAddr(); err != nil {
 		return nil, "", "", err
 	}
-	if admin, err = freeAddr(); err != nil {
+	if admin, err = servers.ReserveAddr(); err != nil {
 		return nil, "", "", err
 	}
 	env := s.environment(name, s.ServeRedis, map[string]string{"http.addr": api, "admin.addr": admin, "spool.dir": s.SpoolDir})
@@ -277,7 +277,7 @@ func (s *Stage) newServe(name string) (_ *Child, api, admin string, err error) {
 }
 
 func (s *Stage) newWork(name string) (*Child, string, error) {
-	admin, err := freeAddr()
+	admin, err := servers.ReserveAddr()
 	if err != nil {
 		return nil, "", err
 	}
