@@ -6,6 +6,7 @@ SHELL := bash
 # dependencies its own authors tested it with.
 GOLANGCI_LINT := go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 GOVULNCHECK   := go run golang.org/x/vuln/cmd/govulncheck@v1.9.0
+DEADCODE      := go run golang.org/x/tools/cmd/deadcode@v0.47.0
 
 VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
 LDFLAGS  := -s -w -X github.com/eventpulse/eventpulse/cmd.version=$(VERSION)
@@ -17,7 +18,7 @@ GENERATED := configs/eventpulse.yaml docs/configuration.md docs/metrics.md
 
 .PHONY: help
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: dev
 dev: ## run the whole pipeline in one process, with nothing else installed
@@ -26,6 +27,16 @@ dev: ## run the whole pipeline in one process, with nothing else installed
 .PHONY: build
 build: ## build bin/eventpulse, static
 	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o bin/eventpulse .
+
+# What a change is compared to: the branch it will be merged into, where it is
+# known here.
+BASE ?= $(shell git rev-parse --verify --quiet origin/main || git rev-parse --verify --quiet main || echo HEAD)
+
+.PHONY: check
+check: ## look at a change in seconds: vet, unit tests without servers, lint of what changed
+	go vet ./...
+	go test -short -json ./... | go run ./test/testsummary
+	$(GOLANGCI_LINT) run --new-from-merge-base=$(BASE)
 
 .PHONY: test
 test: setup ## run every test with the race detector, against real servers
@@ -78,6 +89,17 @@ fmt: ## format the code
 .PHONY: lint
 lint: ## look for mistakes, and for what does not fit the house
 	$(GOLANGCI_LINT) run
+
+.PHONY: cross
+cross: ## compile for the systems that are not this one: macOS and Windows
+	@for os in darwin windows; do for arch in amd64 arm64; do \
+		echo "$$os/$$arch"; \
+		CGO_ENABLED=0 GOOS=$$os GOARCH=$$arch go build ./cmd/... ./pkg/...; \
+	done; done
+
+.PHONY: deadcode
+deadcode: ## look for functions that nothing calls
+	@found=$$($(DEADCODE) -test ./...); if [[ -n $$found ]]; then echo "$$found"; exit 1; fi
 
 .PHONY: vuln
 vuln: ## look for known vulnerabilities in what the code calls

@@ -81,6 +81,7 @@ func TestCommandLine(t *testing.T) {
 func good() Result {
 	return Result{
 		Fault:  Fault{Name: "good", Expect: unharmed},
+		All:    traffic.Summary{Requests: 100},
 		During: traffic.Summary{Requests: 100, P50: time.Millisecond, P99: 10 * time.Millisecond, Max: time.Second},
 		Fresh:  time.Second, Seen: Seen{Ready: readiness{Asked: 10}},
 		Report: verdict.Report{Accepted: 5, Stored: 5},
@@ -88,33 +89,35 @@ func good() Result {
 }
 
 func TestExpectations(t *testing.T) {
-	require.Empty(t, expectations(good(), p99Limit))
+	require.Empty(t, expectations(good()))
 	for what, spoil := range map[string]func(*Result){
 		"p99":               func(r *Result) { r.During.P99 = p99Limit },
 		"not stored at all": func(r *Result) { r.Fresh = -1 },
 		"a fresh event":     func(r *Result) { r.Fresh = freshLimit + 1 },
 		"not ready":         func(r *Result) { r.Seen.Ready.NotReady = 1 },
-		"no request":        func(r *Result) { r.During.Requests = 0 },
+		"no request":        func(r *Result) { r.All.Requests = 0 },
+		"during the harm":   func(r *Result) { r.Harmed.Valid[traffic.Unclear] = 3 },
+		"once it was over":  func(r *Result) { r.Healed.Valid[traffic.Busy] = 3 },
 		"not be offered":    func(r *Result) { r.Skipped = 1 },
 	} {
 		r := good()
 		spoil(&r)
-		wrong := expectations(r, p99Limit)
+		wrong := append(append(unconditional(r), shares(r)...), expectations(r)...)
 		require.Len(t, wrong, 1, what)
 		require.Contains(t, wrong[0], what)
 	}
 	r := good()
 	r.Fault.Expect.Ready, r.Seen.Ready.NotReady = false, 3
-	require.Empty(t, expectations(r, p99Limit))
+	require.Empty(t, append(append(unconditional(r), shares(r)...), expectations(r)...))
 
 	r = good()
 	r.Fault.Expect.Steady = true
 	r.During.P99, r.Typical = 2*p99Limit, p99Limit/2
 	r.Seen.Ready = readiness{Asked: 200, NotReady: 2}
 	r.All.Valid[traffic.Accepted], r.Skipped = 1000, 50
-	require.Empty(t, expectations(r, p99Limit), "a bad moment of what is steady")
+	require.Empty(t, append(append(unconditional(r), shares(r)...), expectations(r)...), "a bad moment of what is steady")
 	r.Typical, r.Seen.Ready.NotReady, r.Skipped = p99Limit, 3, 51
-	require.Len(t, expectations(r, p99Limit), 3)
+	require.Len(t, append(append(unconditional(r), shares(r)...), expectations(r)...), 3)
 }
 
 func TestDeadLettersAreComparedWithThePoison(t *testing.T) {

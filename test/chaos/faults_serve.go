@@ -49,7 +49,7 @@ func thawServe(s *stage.Stage) error   { return s.Serve.Resume() }
 func terminate(who func(*stage.Stage) *stage.Child) harm {
 	return func(_ context.Context, r *Run) error {
 		c := who(r.Stage)
-		took, err := c.Stop(stopLimit)
+		took, err := c.Stop(r.Options.generous(stopLimit))
 		if err != nil {
 			return err
 		}

@@ -20,6 +20,8 @@ type Result struct {
 	End     time.Duration // of the load
 	All     traffic.Summary
 	During  traffic.Summary // from the beginning of the harm to the end
+	Harmed  traffic.Summary // during the harm
+	Healed  traffic.Summary // after it, once what was done has worn off
 	Typical time.Duration   // POST p99: the median over slices of that time
 	Skipped int
 	Report  verdict.Report
@@ -29,7 +31,6 @@ type Result struct {
 	Letters int // dead ones
 
 	// Of faults that make events wait.
-	Came    int           // events accepted during the harm
 	Drained Drained       // what waited
 	Quiet   time.Duration // from the healing until nothing was on its way
 
@@ -77,8 +78,13 @@ func (r *Run) check(ctx context.Context, result *Result) {
 	if seen := result.Seen; seen.Spooled > 0 {
 		r.note("the spool held up to %d events and was empty %v after the healing", seen.Spooled, seen.Drained.Round(10*time.Millisecond))
 	}
-	for _, what := range expectations(*result, r.Options.P99) {
+	for _, what := range unconditional(*result) {
 		r.fail("%s", what)
+	}
+	if !r.Options.ConservationOnly {
+		for _, what := range append(shares(*result), expectations(*result)...) {
+			r.fail("%s", what)
+		}
 	}
 	if r.Fault.Outage != nil {
 		notes, wrong := judgeOutage(*result)
@@ -86,7 +92,9 @@ func (r *Run) check(ctx context.Context, result *Result) {
 			r.note("%s", what)
 		}
 		for _, what := range wrong {
-			r.fail("%s", what)
+			if !r.Options.ConservationOnly {
+				r.fail("%s", what)
+			}
 		}
 	}
 	if faults := r.Load.Faults(); faults.Count > 0 {
@@ -109,44 +117,53 @@ func (r *Run) measure(result *Result) {
 	result.Typical = median(traffic.P99s(shots, traffic.Span{From: result.Harm.From, To: result.End}, steadySlice))
 	result.Skipped = r.Load.Skipped()
 
-	harmed := traffic.Summarize(shots, result.Harm)
-	result.Came = harmed.Valid[traffic.Accepted]
-	if share := harmed.Share(); share < r.Fault.Expect.Share {
-		r.fail("only %.1f%% of %d events were accepted during the harm, at least %.0f%% should be",
-			100*share, harmed.SentValid(), 100*r.Fault.Expect.Share)
-	}
-	if r.Fault.Expect.Busy && harmed.Valid[traffic.Busy] == 0 {
-		r.fail("nobody was answered 503")
-	}
-	healed := traffic.Summarize(shots, traffic.Span{From: result.Harm.To + healedGrace, To: result.End})
-	if share := healed.Share(); share < healedShare {
-		r.fail("only %.1f%% of %d events were accepted once it was over", 100*share, healed.SentValid())
-	}
+	result.Harmed = traffic.Summarize(shots, result.Harm)
+	result.Healed = traffic.Summarize(shots, traffic.Span{From: result.Harm.To + healedGrace, To: result.End})
 }
 
-// expectations returns what of the measured is not as it should be; POST is
-// to stay under p99.
-func expectations(r Result, p99 time.Duration) []string {
+// unconditional returns what is wrong however slow the machine is.
+func unconditional(r Result) (wrong []string) {
+	if r.All.Requests == 0 {
+		wrong = append(wrong, "no request was answered at all")
+	}
+	if r.Fresh < 0 {
+		wrong = append(wrong, "a fresh event was not stored at all")
+	}
+	return wrong
+}
+
+// shares returns which shares of the events were accepted too seldom.
+func shares(r Result) (wrong []string) {
+	bad := func(format string, args ...any) { wrong = append(wrong, fmt.Sprintf(format, args...)) }
+	if share := r.Harmed.Share(); share < r.Fault.Expect.Share {
+		bad("only %.1f%% of %d events were accepted during the harm, at least %.0f%% should be",
+			100*share, r.Harmed.SentValid(), 100*r.Fault.Expect.Share)
+	}
+	if r.Fault.Expect.Busy && r.Harmed.Valid[traffic.Busy] == 0 {
+		bad("nobody was answered 503")
+	}
+	if share := r.Healed.Share(); share < healedShare {
+		bad("only %.1f%% of %d events were accepted once it was over", 100*share, r.Healed.SentValid())
+	}
+	return wrong
+}
+
+// expectations returns what of the measured is not as it should be.
+func expectations(r Result) []string {
 	var wrong []string
 	bad := func(format string, args ...any) { wrong = append(wrong, fmt.Sprintf(format, args...)) }
-	if r.During.Requests == 0 {
-		bad("no request was answered at all")
-	}
 	measured, probes, skipped := r.During.P99, 0.0, 0.0
 	if r.Fault.Expect.Steady {
 		measured, probes, skipped = r.Typical, forgivenProbes, forgivenSkipped
 	}
-	if measured >= p99 {
-		bad("POST p99 was %v, should be under %v", measured, p99)
+	if measured >= p99Limit {
+		bad("POST p99 was %v, should be under %v", measured, p99Limit)
 	}
 	limit := r.Fault.Expect.Fresh
 	if limit == 0 {
 		limit = freshLimit
 	}
-	switch {
-	case r.Fresh < 0:
-		bad("a fresh event was not stored at all")
-	case r.Fresh > limit:
+	if r.Fresh > limit {
 		bad("a fresh event took %v to be stored, should be at most %v", r.Fresh.Round(time.Millisecond), limit)
 	}
 	if ready := r.Seen.Ready; r.Fault.Expect.Ready && float64(ready.NotReady) > probes*float64(ready.Asked) {

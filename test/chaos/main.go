@@ -127,7 +127,7 @@ func run(ctx context.Context, args []string, out io.Writer) (ok bool, err error)
 	if err != nil {
 		return false, err
 	}
-	options := Options{Binary: binary, Dir: place.Dir, Duration: f.duration, Rate: f.rate, Seed: f.seed, P99: p99Limit}
+	options := Options{Binary: binary, Dir: place.Dir, Duration: f.duration, Rate: f.rate, Seed: f.seed}
 	about := fmt.Sprintf("%s, %d CPUs, %s/%s; load of %s at %.0f events/s for each fault, seed %d.",
 		time.Now().Format("2006-01-02"), runtime.NumCPU(), runtime.GOOS, runtime.GOARCH, f.duration, f.rate, f.seed)
 	fmt.Fprintf(out, "%s\n%s\n", about, headLine())

@@ -142,7 +142,7 @@ func judgeOutage(r Result) (notes, wrong []string) {
 	bad := func(format string, args ...any) { wrong = append(wrong, fmt.Sprintf(format, args...)) }
 	limits, d := *r.Fault.Outage, r.Drained
 	lasted := r.Harm.To - r.Harm.From
-	came := float64(r.Came) / max(lasted.Seconds(), 1e-3)
+	came := float64(r.Harmed.Valid[traffic.Accepted]) / max(lasted.Seconds(), 1e-3)
 	tenths := func(d time.Duration) time.Duration { return d.Round(100 * time.Millisecond) }
 
 	switch {

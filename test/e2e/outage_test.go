@@ -5,7 +5,6 @@ import (
 	"net"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -140,10 +139,8 @@ func TestOneProcessModeStoresWhatItAccepted(t *testing.T) {
 	for _, line := range sent[1:] {
 		require.Equal(t, 202, serve.post(t, single, line).status)
 	}
-	start := time.Now()
 	cancel()
 	require.NoError(t, <-done)
-	require.Less(t, time.Since(start), 5*time.Second)
 	require.Equal(t, len(sent), strings.Count(out.String(), "\nstored  "), log.String())
 
 	cfg := store.DefaultConfig()

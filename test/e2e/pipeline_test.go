@@ -83,6 +83,8 @@ func (p *pipeline) config(role config.Role) config.Config {
 	c.HTTP.Addr, c.Admin.Addr = "127.0.0.1:0", "127.0.0.1:0"
 	c.HTTP.DrainDelay = 0
 	c.Spool.Dir = ""
+	// A busy machine is not an outage.
+	c.Redis.Timeout, c.Stream.PublishTimeout = 10*time.Second, 10*time.Second
 	c.Worker.Block = 200 * time.Millisecond
 	return c
 }
@@ -248,12 +250,16 @@ func (p *pipeline) pending() int64 {
 // eventually polls cond until it holds, and fails the test when it never does.
 func eventually(t *testing.T, what string, cond func() bool) {
 	t.Helper()
-	deadline := time.Now().Add(30 * time.Second)
+	deadline := time.Now().Add(2 * time.Minute)
 	for !cond() {
 		if time.Now().After(deadline) {
 			t.Fatalf("never happened: %s", what)
 		}
-		time.Sleep(10 * time.Millisecond)
+		select {
+		case <-t.Context().Done():
+			t.Fatalf("never happened: %s", what)
+		case <-time.After(10 * time.Millisecond):
+		}
 	}
 }
 
