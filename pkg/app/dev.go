@@ -16,8 +16,8 @@ import (
 	"github.com/alicebob/miniredis/v2"
 
 	"github.com/eventpulse/eventpulse/pkg/config"
-	"github.com/eventpulse/eventpulse/pkg/consumer"
 	"github.com/eventpulse/eventpulse/pkg/event"
+	"github.com/eventpulse/eventpulse/pkg/persist"
 	"github.com/eventpulse/eventpulse/pkg/store"
 	"github.com/eventpulse/eventpulse/pkg/stream"
 )
@@ -76,7 +76,7 @@ func NewDev(ctx context.Context, cfg config.Config, dir string, out io.Writer, l
 
 	// There is one admin listener, serve's: it tells of serve.
 	cfg.Admin.Addr = ""
-	d.work, err = newWork(cfg, log, newRegistry(), func(s consumer.Store) consumer.Store { return &printingStore{s, out} })
+	d.work, err = newWork(cfg, log, newRegistry(), func(s persist.Store) persist.Store { return &printingStore{s, out} })
 	if err != nil {
 		return nil, err
 	}
@@ -178,11 +178,11 @@ func migrate(ctx context.Context, cfg config.Config, log *slog.Logger) (err erro
 
 // printingStore prints each event that is stored for the first time.
 type printingStore struct {
-	consumer.Store
+	persist.Store
 	out io.Writer
 }
 
-// Insert implements [consumer.Store].
+// Insert implements [persist.Store].
 func (p *printingStore) Insert(ctx context.Context, events []event.Event) (event.Inserted, error) {
 	inserted, err := p.Store.Insert(ctx, events)
 	if err != nil {

@@ -13,29 +13,30 @@ import (
 	"github.com/eventpulse/eventpulse/pkg/config"
 	"github.com/eventpulse/eventpulse/pkg/consumer"
 	"github.com/eventpulse/eventpulse/pkg/httpserver"
+	"github.com/eventpulse/eventpulse/pkg/persist"
 	"github.com/eventpulse/eventpulse/pkg/store"
 	"github.com/eventpulse/eventpulse/pkg/stream"
 )
 
 // Work is the role that stores events.
 type Work struct {
-	cfg     consumer.Config
-	log     *slog.Logger
-	store   *store.Store
-	worker  *consumer.Worker
-	admin   *httpserver.Admin
-	cleanup cleanup
+	cfg      consumer.Config
+	log      *slog.Logger
+	store    *store.Store
+	consumer *consumer.Consumer
+	admin    *httpserver.Admin
+	cleanup  cleanup
 }
 
 // NewWork wires the role and binds its admin address; it waits for nothing
 // else. What it returns must be run.
 func NewWork(cfg config.Config, log *slog.Logger) (*Work, error) {
-	return newWork(cfg, log, newRegistry(), func(s consumer.Store) consumer.Store { return s })
+	return newWork(cfg, log, newRegistry(), func(s persist.Store) persist.Store { return s })
 }
 
 // newWork lets the caller see the events on their way to the database, and
 // gather the metrics together with others.
-func newWork(cfg config.Config, log *slog.Logger, reg httpserver.Registry, observed func(consumer.Store) consumer.Store) (_ *Work, err error) {
+func newWork(cfg config.Config, log *slog.Logger, reg httpserver.Registry, observed func(persist.Store) persist.Store) (_ *Work, err error) {
 	w := &Work{cfg: cfg.Worker, log: log}
 	defer func() {
 		if err != nil {
@@ -59,12 +60,13 @@ func newWork(cfg config.Config, log *slog.Logger, reg httpserver.Registry, obser
 	}
 	w.cleanup.add("database", w.store.Close)
 
-	w.worker = consumer.New(w.cfg, redis, observed(w.store), log, reg)
+	handler := persist.New(observed(w.store), log, reg)
+	w.consumer = consumer.New(w.cfg, []consumer.Source{redis}, handler, log, reg)
 	w.admin, err = httpserver.NewAdmin(cfg.Admin, []httpserver.Check{
 		{Name: "redis", Probe: redis.Ping},
 		{Name: "database", Probe: w.store.Ping},
 		{Name: "schema", Probe: w.store.CheckSchema},
-		{Name: "progress", Probe: func(context.Context) error { return w.worker.Progress() }},
+		{Name: "progress", Probe: func(context.Context) error { return w.consumer.Progress() }},
 	}, reg, log)
 	if err != nil {
 		return nil, err
@@ -89,7 +91,7 @@ func (w *Work) Run(ctx context.Context) error {
 			return err
 		}
 		if ctx.Err() == nil {
-			w.worker.Run(ctx)
+			w.consumer.Run(ctx)
 		}
 		return nil
 	})

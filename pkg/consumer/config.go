@@ -6,21 +6,21 @@ import (
 	"time"
 )
 
-// Config is how a worker consumes.
+// Config is how a consumer consumes.
 type Config struct {
 	Consumer        string        `config:"consumer" usage:"name of this consumer in the group; empty is the host name"`
 	BatchSize       int           `config:"batch_size" usage:"most events written to the database in one statement"`
 	BatchBytes      int           `config:"batch_bytes" usage:"bytes of events read and written at once, roughly: reads shrink when events are large"`
 	Concurrency     int           `config:"concurrency" usage:"batches written at the same time, each on a database connection of its own"`
 	Block           time.Duration `config:"block" usage:"longest wait for new events in one read"`
-	ClaimAfter      time.Duration `config:"claim_after" usage:"how long a delivery may rest with a consumer before another takes it over; longer than a batch ever takes"`
+	ClaimAfter      time.Duration `config:"claim_after" usage:"how long a delivery may be idle with a consumer before another claims it; longer than a batch ever takes"`
 	ConsumerExpiry  time.Duration `config:"consumer_expiry" usage:"how long a consumer must have been idle, and hold nothing, to be removed from the group"`
 	TrimInterval    time.Duration `config:"trim_interval" usage:"how often entries that every group is done with are removed from the stream; 0 never removes any"`
 	ShutdownTimeout time.Duration `config:"shutdown_timeout" usage:"longest wait for the batches in hand after a stop signal"`
 	WaitForSchema   bool          `config:"wait_for_schema" usage:"wait for a schema that is behind instead of exiting"`
 }
 
-// DefaultConfig returns the settings a worker runs with when told nothing.
+// DefaultConfig returns the settings where nothing else is configured.
 func DefaultConfig() Config {
 	return Config{
 		BatchSize:  1000,
@@ -71,3 +71,8 @@ func (c Config) Validate() error {
 	}
 	return errors.Join(errs...)
 }
+
+// claimInterval is how often deliveries of dead consumers are looked for: often
+// enough that one is claimed soon after it may be, and seldom enough to cost
+// nothing.
+func (c Config) claimInterval() time.Duration { return min(c.ClaimAfter/4, 15*time.Second) }

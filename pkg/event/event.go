@@ -7,6 +7,8 @@
 package event
 
 import (
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -33,7 +35,8 @@ type Event struct {
 }
 
 // Delivery is one stream entry as handed to a consumer: undecoded, because an
-// entry that cannot be read as an event must still be acknowledged or buried.
+// entry that cannot be read as an event must still be acknowledged or
+// dead-lettered.
 type Delivery struct {
 	// Group is the consumer group that it was delivered to, and Partition the
 	// part of the stream that it was read from, counted from 0.
@@ -47,7 +50,26 @@ type Delivery struct {
 	Fields []string
 }
 
-// The reasons for which a delivery is buried among the dead letters.
+// Added returns when the entry was put on the stream, by the clock of Redis: an
+// entry id begins with the milliseconds of the Unix epoch
+// (https://redis.io/docs/latest/develop/data-types/streams/#entry-ids). It is
+// false where the id is not of that form.
+func (d *Delivery) Added() (time.Time, bool) {
+	ms, _, _ := strings.Cut(d.EntryID, "-")
+	n, err := strconv.ParseInt(ms, 10, 64)
+	return time.UnixMilli(n).UTC(), err == nil
+}
+
+// Size returns the bytes of the names and values of the entry.
+func (d *Delivery) Size() int {
+	size := 0
+	for _, f := range d.Fields {
+		size += len(f)
+	}
+	return size
+}
+
+// The reasons for which a delivery becomes a dead letter.
 const (
 	// ReasonUnreadable is an entry that is no event.
 	ReasonUnreadable = "unreadable"
@@ -57,6 +79,23 @@ const (
 	// as a trigger or a rule of its operator may.
 	ReasonDropped = "dropped"
 )
+
+// Outcome is what became of the deliveries that a handler was given. A delivery
+// that is in neither list is not dealt with and has to be handled again.
+type Outcome struct {
+	// Done are those whose effect is durable, or that need none: they may be
+	// acknowledged.
+	Done []Delivery
+	// Rejected are those that can never be handled as they stand: they may
+	// become dead letters.
+	Rejected []Rejection
+}
+
+// Add appends what other lists.
+func (o *Outcome) Add(other Outcome) {
+	o.Done = append(o.Done, other.Done...)
+	o.Rejected = append(o.Rejected, other.Rejected...)
+}
 
 // Inserted says which events of a batch are not rows of that batch. Its
 // members are ascending indexes into the batch, and none is in both; every

@@ -123,7 +123,7 @@ func layerOf(dir string) int {
 
 // forbid says why f may not import our own package in dir, "" when it may.
 func forbid(f source, dir string) string {
-	if f.test && (dir == f.dir || dir == "test/servers") {
+	if f.test && (dir == f.dir || dir == "test/servers" || dir == "test/consumertest") {
 		return ""
 	}
 	switch {
