@@ -33,7 +33,6 @@ func judgePostgres(f store.Info, cfg store.Config) (found findings) {
 	}
 	judgeDurability(&found, f)
 	judgeConnections(&found, f, cfg.MaxConnections)
-	found.ok("database.timezone", "%s; it makes no difference, timestamps are stored as instants", f.TimeZone)
 	return found
 }
 

@@ -94,7 +94,7 @@ func TestExamine(t *testing.T) {
 			"redis.reachable", "redis.version", "redis.role", "redis.persistence", "redis.disk", "redis.eviction", "redis.memory", "redis.clock",
 			"stream.key", "stream.group", "stream.dead_letters", "spool.dir", "spool.space",
 			"database.reachable", "database.version", "database.role", "database.encoding", "database.schema", "database.durability",
-			"database.connections", "database.clock", "database.timezone",
+			"database.connections", "database.clock",
 		} {
 			require.NotNil(t, findingOf(found.Findings, check), check)
 		}

@@ -5,12 +5,9 @@ import (
 	"fmt"
 	"strings"
 	"time"
-)
 
-// readMargin is how much longer than the server's statement_timeout the
-// client waits for it: the server ends an overdue statement itself, with an
-// answer, and only a server that does not answer at all meets the client's.
-const readMargin = 5 * time.Second
+	"github.com/eventpulse/eventpulse/pkg/internal/pgsession"
+)
 
 // Config is where and how events are stored.
 type Config struct {
@@ -22,9 +19,9 @@ type Config struct {
 	MaxConnections int `config:"max_connections" usage:"most connections to the database that one process holds"`
 	// ConnectTimeout bounds making one connection, TLS and login included.
 	ConnectTimeout time.Duration `config:"connect_timeout" usage:"longest wait for a new connection to the database"`
-	// StatementTimeout is when the server gives a statement up.
+	// StatementTimeout is when the server cancels a statement.
 	StatementTimeout time.Duration `config:"statement_timeout" usage:"longest that the database may work on one statement"`
-	// LockTimeout is when the server gives up waiting for one lock.
+	// LockTimeout is when the server stops waiting for one lock.
 	LockTimeout time.Duration `config:"lock_timeout" usage:"longest that a statement may wait for a lock in the database"`
 }
 
@@ -66,6 +63,22 @@ func (c Config) Validate() error {
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// parsePostgresURL reads a connection URL. The error begins with its key and
+// never holds a password.
+func parsePostgresURL(url string) (pgsession.Endpoint, error) {
+	switch {
+	case url == "":
+		return pgsession.Endpoint{}, errors.New("database.url is not set: postgres://… or sqlite:PATH")
+	case !strings.HasPrefix(url, "postgres://") && !strings.HasPrefix(url, "postgresql://"):
+		return pgsession.Endpoint{}, errors.New("database.url begins with neither postgres:// nor sqlite:")
+	}
+	e, err := pgsession.ParseURL(url)
+	if err != nil {
+		return e, fmt.Errorf("database.url: %w", err)
+	}
+	return e, nil
 }
 
 // sqlitePath returns the file of an sqlite: URL.

@@ -1,6 +1,14 @@
-// Package store is the room that speaks SQL: it inserts batches of events,
-// says what a database's refusal means, and moves the schema.
+// Package store keeps events in a database: it inserts batches of them, finds
+// them by their ids, says what an error of the database means, and migrates the
+// schema.
 //
-// PostgreSQL is what it is made for. SQLite serves the one-command mode and
-// passes the same tests.
+// A [Store] is made for PostgreSQL, which it reaches by package pgsession.
+// SQLite serves the one-process mode. The two are backends of one interface and
+// pass one suite of tests.
+//
+//	s, err := store.Open(cfg, log, registerer)
+//	inserted, err := s.Insert(ctx, events) // committed, each id once
+//
+// An id is stored once: Insert tells the events that were stored before, and
+// inserting a batch again is always safe.
 package store

@@ -8,9 +8,9 @@ import (
 	"github.com/eventpulse/eventpulse/pkg/event"
 )
 
-// refused says that the database refuses content. It carries no cause: the
-// database's own words may quote the event.
-func refused(code, detail string) *event.Error {
+// rejected says that the database rejects content. It carries no cause: the
+// database's own message may quote the event.
+func rejected(code, detail string) *event.Error {
 	return &event.Error{Kind: event.KindRejected, Code: code, Detail: detail}
 }
 
@@ -25,13 +25,13 @@ func unavailable(operation, code, advice string, err error) *event.Error {
 	return e
 }
 
-// ended describes the end of a context, "" when err is none.
-func ended(err error) string {
+// contextEnd describes the end of a context, "" when err is none.
+func contextEnd(err error) string {
 	switch {
 	case errors.Is(err, context.DeadlineExceeded):
 		return "no answer in time; it may have happened all the same"
 	case errors.Is(err, context.Canceled):
-		return "given up; it may have happened all the same"
+		return "cancelled; it may have happened all the same"
 	default:
 		return ""
 	}

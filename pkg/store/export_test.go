@@ -2,6 +2,8 @@ package store
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -18,8 +20,8 @@ func ByInsert(s *Store) { s.backend.(*postgres).copying.impossible.Store(true) }
 // LookUp returns which of the events' ids are stored, as before COPY while
 // duplicates are likely.
 func LookUp(ctx context.Context, s *Store, events []event.Event) ([]uuid.UUID, error) {
-	rows, _ := plan(events)
-	return existing(ctx, s.db, rows)
+	set, err := s.backend.(*postgres).existing(ctx, distinct(events))
+	return slices.Collect(maps.Keys(set)), err
 }
 
 // CreatedAt returns when an event was stored, as the database has it.

@@ -18,19 +18,23 @@ func (s *Store) Find(ctx context.Context, ids []uuid.UUID) ([]event.Event, error
 	if len(ids) == 0 {
 		return nil, nil
 	}
-	texts := make([]string, len(ids))
-	for i, id := range ids {
-		texts[i] = id.String()
-	}
-	found, err := s.backend.find(ctx, s.db, texts)
+	found, err := s.backend.find(ctx, ids)
 	if err != nil {
 		return nil, s.backend.classify(fmt.Sprintf("look for %d events", len(ids)), err)
 	}
 	return found, nil
 }
 
+func texts(ids []uuid.UUID) []string {
+	texts := make([]string, len(ids))
+	for i, id := range ids {
+		texts[i] = id.String()
+	}
+	return texts
+}
+
 // scanEvents reads all rows of the result of a query, whose timestamps the
-// database gives as a T.
+// database returns as a T.
 func scanEvents[T any](rows *sql.Rows, err error, instant func(T) (time.Time, error)) ([]event.Event, error) {
 	if err != nil {
 		return nil, err

@@ -2,7 +2,6 @@ package store
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -14,26 +13,18 @@ import (
 	"github.com/eventpulse/eventpulse/pkg/event"
 )
 
-// maxStatementBytes bounds the text of one statement. PostgreSQL takes no
+// maxStatementBytes bounds the content of one statement. PostgreSQL takes no
 // message and no value over 1 GiB, and long before that it is only memory.
 const maxStatementBytes = 256 << 20
 
-// row is an event on its way into a statement, with its place in the batch.
-type row struct {
-	*event.Event
-	index int
-}
-
-// Insert stores a batch in one statement: when it returns nil, every event is
-// in the table and durable; when it returns an error, none of them is, or,
-// where the connection was lost or the context ended in the middle, all may
-// be. Inserting the same events again is always safe.
-//
-// What it returns tells the events that were not stored now from those that
-// were.
+// Insert stores a batch in one transaction: when it returns nil, every event
+// that the result does not name is a new row and durable; when it returns an
+// error, none of them is, or, where the connection was lost or the context
+// ended in the middle, all may be. Inserting the same events again is always
+// safe.
 //
 // An error is always an *event.Error. KindRejected means that the database
-// refuses the content of at least one of the events, and would again; in a
+// rejects the content of at least one of the events, and would again; in a
 // batch of one it is that one. KindUnavailable means that the whole batch may
 // succeed later. Neither holds any part of an event.
 func (s *Store) Insert(ctx context.Context, events []event.Event) (event.Inserted, error) {
@@ -41,27 +32,25 @@ func (s *Store) Insert(ctx context.Context, events []event.Event) (event.Inserte
 		return event.Inserted{}, nil
 	}
 	done := s.metrics.inserting()
-	duplicates, err := s.insert(ctx, events)
-	done(len(events), len(duplicates), err)
-	return event.Inserted{Duplicates: duplicates}, err
+	inserted, err := s.insert(ctx, events)
+	done(len(events), inserted, err)
+	return inserted, err
 }
 
-func (s *Store) insert(ctx context.Context, events []event.Event) ([]int, error) {
+func (s *Store) insert(ctx context.Context, events []event.Event) (event.Inserted, error) {
 	if err := check(events); err != nil {
-		return nil, err
+		return event.Inserted{}, err
 	}
-	rows, duplicates := plan(events)
-	known, err := s.backend.insert(ctx, s.db, rows)
+	rows := distinct(events)
+	left, err := s.backend.insert(ctx, rows)
 	if err != nil {
-		return nil, s.backend.classify(fmt.Sprintf("insert %d events", len(events)), err)
+		return event.Inserted{}, s.backend.classify(fmt.Sprintf("insert %d events", len(events)), err)
 	}
-	duplicates = append(duplicates, known...)
-	slices.Sort(duplicates)
-	return duplicates, nil
+	return report(events, len(rows), left), nil
 }
 
-// check refuses what no database may see: a NUL ends PostgreSQL's statement in
-// the middle, and drivers repair bad UTF-8 in silence.
+// check rejects what no database may see: a NUL ends a text of PostgreSQL in the
+// middle, and drivers repair bad UTF-8 in silence.
 func check(events []event.Event) error {
 	size := 0
 	for i := range events {
@@ -80,71 +69,73 @@ func check(events []event.Event) error {
 			default:
 				continue
 			}
-			return refused(stateBadCharacter, fmt.Sprintf("event %d of the batch: %s holds %s", i, text.field, problem))
+			return rejected(stateBadCharacter, fmt.Sprintf("event %d of the batch: %s holds %s", i, text.field, problem))
 		}
 	}
 	if size > maxStatementBytes && len(events) > 1 {
-		// Refused, so that it is divided.
-		return refused(stateLimit, fmt.Sprintf("a batch of %d bytes is too large for one statement", size))
+		// Rejected, so that it is divided.
+		return rejected(stateLimit, fmt.Sprintf("a batch of %d bytes is too large for one statement", size))
 	}
 	return nil
 }
 
-// plan puts the events into the order of their ids, so that overlapping
-// batches lock in the same order and cannot deadlock, and sets repetitions
-// aside.
-func plan(events []event.Event) (rows []row, repeated []int) {
-	rows = make([]row, len(events))
+// distinct returns the events with an id of their own, in the order of their
+// ids; of those that share one, the first. Overlapping batches then lock in the
+// same order and cannot deadlock.
+func distinct(events []event.Event) []*event.Event {
+	rows := make([]*event.Event, len(events))
 	for i := range events {
-		rows[i] = row{&events[i], i}
+		rows[i] = &events[i]
 	}
-	slices.SortFunc(rows, func(a, b row) int {
-		return cmp.Or(compareIDs(a.ID, b.ID), a.index-b.index)
-	})
-	unique := rows[:1]
-	for _, r := range rows[1:] {
-		if r.ID == unique[len(unique)-1].ID {
-			repeated = append(repeated, r.index)
-			continue
-		}
-		unique = append(unique, r)
-	}
-	return unique, repeated
+	slices.SortStableFunc(rows, func(a, b *event.Event) int { return bytes.Compare(a.ID[:], b.ID[:]) })
+	return slices.CompactFunc(rows, func(a, b *event.Event) bool { return a.ID == b.ID })
 }
 
-// without returns the indexes of the rows whose ids are not among ids. It takes
-// both as [divide] does.
-func without(rows []row, ids []uuid.UUID) []int {
-	if len(ids) == len(rows) {
-		return nil
-	}
-	rest, _ := divide(rows, ids)
-	indexes := make([]int, len(rest))
-	for i, r := range rest {
-		indexes[i] = r.index
-	}
-	return indexes
+// notInserted are the ids of a batch that an insert did not store, by why.
+type notInserted struct {
+	duplicates, dropped idSet
 }
 
-// divide parts rows, which are in the order of their ids, by whether their ids
-// are among ids: it returns the rows whose ids are not, in their order, and the
-// indexes of the others. The first take the place of rows, and ids are sorted.
-func divide(rows []row, ids []uuid.UUID) (rest []row, among []int) {
-	if !slices.IsSortedFunc(ids, compareIDs) {
-		slices.SortFunc(ids, compareIDs)
+// idSet is a set of ids; nil is an empty one.
+type idSet map[uuid.UUID]struct{}
+
+func (s idSet) has(id uuid.UUID) bool {
+	_, ok := s[id]
+	return ok
+}
+
+// split parts rows by whether their ids are in the set.
+func (s idSet) split(rows []*event.Event) (in, out []*event.Event) {
+	if len(s) == 0 {
+		return nil, rows
 	}
-	rest, among = rows[:0], make([]int, 0, len(ids))
 	for _, r := range rows {
-		for len(ids) > 0 && compareIDs(ids[0], r.ID) < 0 {
-			ids = ids[1:]
-		}
-		if len(ids) > 0 && ids[0] == r.ID {
-			among = append(among, r.index)
+		if s.has(r.ID) {
+			in = append(in, r)
 		} else {
-			rest = append(rest, r)
+			out = append(out, r)
 		}
 	}
-	return rest, among
+	return in, out
 }
 
-func compareIDs(a, b uuid.UUID) int { return bytes.Compare(a[:], b[:]) }
+// report says which of the events were not stored, of which so many have an id
+// of their own. A repetition is a duplicate of the first under its id, unless
+// that was dropped.
+func report(events []event.Event, distinct int, left notInserted) (inserted event.Inserted) {
+	if distinct == len(events) && len(left.duplicates)+len(left.dropped) == 0 {
+		return inserted
+	}
+	seen := make(idSet, len(events))
+	for i := range events {
+		id := events[i].ID
+		switch {
+		case left.dropped.has(id):
+			inserted.Dropped = append(inserted.Dropped, i)
+		case left.duplicates.has(id) || seen.has(id):
+			inserted.Duplicates = append(inserted.Duplicates, i)
+		}
+		seen[id] = struct{}{}
+	}
+	return inserted
+}

@@ -28,7 +28,6 @@ func TestInspectPostgres(t *testing.T) {
 	require.Positive(t, f.Latency)
 	require.InDelta(t, 0, f.ClockAhead, float64(f.ClockWithin+time.Millisecond))
 	require.Equal(t, "UTF8", f.Encoding)
-	require.Equal(t, "UTC", f.TimeZone)
 	require.False(t, f.Standby || f.ReadOnly)
 	require.False(t, f.Fsync) // as tests have it
 	require.True(t, f.FullPageWrites)
@@ -62,7 +61,6 @@ func TestInspectSeesWhatTheRoleAndTheDatabaseHave(t *testing.T) {
 		"ALTER DATABASE " + name + " CONNECTION LIMIT 5",
 		"ALTER ROLE inspected SET default_transaction_read_only = on",
 		"ALTER ROLE inspected SET synchronous_commit = off",
-		"ALTER ROLE inspected SET timezone = 'Asia/Kathmandu'",
 	} {
 		_, err := db.Exec(statement)
 		require.NoError(t, err, statement)
@@ -80,7 +78,6 @@ func TestInspectSeesWhatTheRoleAndTheDatabaseHave(t *testing.T) {
 	require.Equal(t, 5, f.ConnectionLimit)
 	require.True(t, f.ReadOnly)
 	require.Equal(t, "off", f.SynchronousCommit)
-	require.Equal(t, "Asia/Kathmandu", f.TimeZone)
 	require.True(t, f.Table)
 	require.False(t, f.Writable)
 	require.Error(t, f.MigrationsErr) // the table is not theirs to read

@@ -2,10 +2,10 @@ package store
 
 import (
 	"database/sql"
-	"fmt"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
 
 	"github.com/eventpulse/eventpulse/pkg/event"
 )
@@ -14,25 +14,40 @@ type metrics struct {
 	duration   prometheus.Histogram
 	rows       prometheus.Counter
 	duplicates prometheus.Counter
+	dropped    prometheus.Counter
 	errors     *prometheus.CounterVec
 }
 
-func newMetrics(reg prometheus.Registerer, db *sql.DB) (*metrics, error) {
+// newMetrics registers the metrics of one store with reg, which may be nil.
+func newMetrics(reg prometheus.Registerer, db *sql.DB) *metrics {
+	f := promauto.With(reg)
+	f.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "eventpulse_store_connections_in_use",
+		Help: "Connections to the database that are working.",
+	}, func() float64 { return float64(db.Stats().InUse) })
+	f.NewCounterFunc(prometheus.CounterOpts{
+		Name: "eventpulse_store_connection_wait_seconds_total",
+		Help: "Time spent waiting for a free connection to the database.",
+	}, func() float64 { return db.Stats().WaitDuration.Seconds() })
 	m := &metrics{
-		duration: prometheus.NewHistogram(prometheus.HistogramOpts{
+		duration: f.NewHistogram(prometheus.HistogramOpts{
 			Name:    "eventpulse_store_insert_duration_seconds",
 			Help:    "Time to insert a batch, successful or not.",
 			Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30},
 		}),
-		rows: prometheus.NewCounter(prometheus.CounterOpts{
+		rows: f.NewCounter(prometheus.CounterOpts{
 			Name: "eventpulse_store_rows_inserted_total",
 			Help: "Events stored, duplicates not counted.",
 		}),
-		duplicates: prometheus.NewCounter(prometheus.CounterOpts{
+		duplicates: f.NewCounter(prometheus.CounterOpts{
 			Name: "eventpulse_store_duplicates_total",
 			Help: "Events that were stored before under the same id.",
 		}),
-		errors: prometheus.NewCounterVec(prometheus.CounterOpts{
+		dropped: f.NewCounter(prometheus.CounterOpts{
+			Name: "eventpulse_store_dropped_total",
+			Help: "Events that the database took without an error and did not store, as a trigger may have it.",
+		}),
+		errors: f.NewCounterVec(prometheus.CounterOpts{
 			Name: "eventpulse_store_errors_total",
 			Help: "Batches that could not be inserted, by kind of error.",
 		}, []string{"kind"}),
@@ -40,37 +55,20 @@ func newMetrics(reg prometheus.Registerer, db *sql.DB) (*metrics, error) {
 	for _, kind := range []event.Kind{event.KindRejected, event.KindUnavailable} {
 		m.errors.WithLabelValues(kind.String()) // show the zeros
 	}
-	if reg == nil {
-		return m, nil
-	}
-	for _, c := range []prometheus.Collector{
-		m.duration, m.rows, m.duplicates, m.errors,
-		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-			Name: "eventpulse_store_connections_in_use",
-			Help: "Connections to the database that are working.",
-		}, func() float64 { return float64(db.Stats().InUse) }),
-		prometheus.NewCounterFunc(prometheus.CounterOpts{
-			Name: "eventpulse_store_connection_wait_seconds_total",
-			Help: "Time spent waiting for a free connection to the database.",
-		}, func() float64 { return db.Stats().WaitDuration.Seconds() }),
-	} {
-		if err := reg.Register(c); err != nil {
-			return nil, fmt.Errorf("register store metrics: %w", err)
-		}
-	}
-	return m, nil
+	return m
 }
 
 // inserting starts the clock; the returned function stops it and counts.
-func (m *metrics) inserting() func(events, duplicates int, err error) {
+func (m *metrics) inserting() func(events int, inserted event.Inserted, err error) {
 	start := time.Now()
-	return func(events, duplicates int, err error) {
+	return func(events int, inserted event.Inserted, err error) {
 		m.duration.Observe(time.Since(start).Seconds())
 		if err != nil {
 			m.errors.WithLabelValues(event.KindOf(err).String()).Inc()
 			return
 		}
-		m.rows.Add(float64(events - duplicates))
-		m.duplicates.Add(float64(duplicates))
+		m.rows.Add(float64(events - len(inserted.Duplicates) - len(inserted.Dropped)))
+		m.duplicates.Add(float64(len(inserted.Duplicates)))
+		m.dropped.Add(float64(len(inserted.Dropped)))
 	}
 }

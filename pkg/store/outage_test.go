@@ -4,8 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
-	"net"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -347,33 +345,4 @@ func TestSessionSettings(t *testing.T) {
 	settings := seen(openStore(t, url+"&application_name=worker+7&search_path=public,pg_catalog"))
 	require.Contains(t, settings, "synchronous_commit=local", "only what is unsafe is changed")
 	require.Contains(t, settings, "application_name=worker 7")
-}
-
-// The driver forgets a connection it could not log in on.
-func TestAFailedLoginIsHungUp(t *testing.T) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	defer func() { require.NoError(t, l.Close()) }()
-	gone := make(chan error, 1)
-	go func() {
-		conn, err := l.Accept()
-		if err != nil {
-			gone <- err
-			return
-		}
-		defer func() { _ = conn.Close() }()
-		_ = conn.SetDeadline(time.Now().Add(20 * time.Second))
-		buf := make([]byte, 1024)
-		_, _ = conn.Read(buf)                                              // the startup message
-		_, _ = conn.Write([]byte("E\x00\x00\x00\x0fSFATAL\x00C53300\x00")) // and a little too little
-		for err == nil {
-			_, err = conn.Read(buf)
-		}
-		gone <- err
-	}()
-	port := strconv.Itoa(l.Addr().(*net.TCPAddr).Port)
-	s := openStore(t, "postgres://u@127.0.0.1:"+port+"/db?sslmode=disable",
-		func(c *store.Config) { c.ConnectTimeout = 300 * time.Millisecond })
-	requireKind(t, event.KindUnavailable, s.Ping(t.Context()))
-	require.ErrorContains(t, <-gone, "EOF")
 }

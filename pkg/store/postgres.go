@@ -3,39 +3,57 @@ package store
 import (
 	"context"
 	"database/sql"
-	"errors"
+	"fmt"
 	"io/fs"
 	"log/slog"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/uptrace/bun"
 	"github.com/uptrace/bun/dialect/pgdialect"
 
 	"github.com/eventpulse/eventpulse/migrations"
 	"github.com/eventpulse/eventpulse/pkg/event"
+	"github.com/eventpulse/eventpulse/pkg/internal/pgsession"
 )
 
+const (
+	maxIdleTime = 5 * time.Minute
+	// maxLifetime lets connections follow a database that moved to another
+	// address behind the same name.
+	maxLifetime = 30 * time.Minute
+)
+
+// postgres is the backend for PostgreSQL, 14 or later.
 type postgres struct {
-	endpoint endpoint
+	endpoint pgsession.Endpoint
 	cfg      Config
 	log      *slog.Logger
+	db       *bun.DB
+	// settings is a statement that sets what a transaction depends on.
+	settings string
 	copying  copyPolicy
 }
 
 var _ backend = (*postgres)(nil)
 
-func openPostgres(cfg Config, log *slog.Logger) (*bun.DB, backend, error) {
+func openPostgres(cfg Config, log *slog.Logger) (*postgres, error) {
 	e, err := parsePostgresURL(cfg.URL)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	p := &postgres{endpoint: e, cfg: cfg, log: log}
-	limits := sessionLimits{statement: cfg.StatementTimeout, lock: cfg.LockTimeout}
-	return p.pool(cfg.MaxConnections, limits), p, nil
+	p := &postgres{endpoint: e, cfg: cfg, log: log, settings: transactionSettings(cfg)}
+	p.db = p.open(cfg.MaxConnections, cfg.StatementTimeout)
+	return p, nil
 }
 
-func (p *postgres) pool(connections int, limits sessionLimits) *bun.DB {
-	db := sql.OpenDB(newPgConnector(p.endpoint, p.cfg.ConnectTimeout, limits))
+// open makes a pool of connections on which a statement may take so long, 0 for
+// ever.
+func (p *postgres) open(connections int, statementTimeout time.Duration) *bun.DB {
+	db := sql.OpenDB(pgsession.NewConnector(pgsession.Config{
+		Endpoint: p.endpoint, ApplicationName: "eventpulse", ConnectTimeout: p.cfg.ConnectTimeout,
+		StatementTimeout: statementTimeout, LockTimeout: p.cfg.LockTimeout,
+	}))
 	db.SetMaxOpenConns(connections)
 	db.SetMaxIdleConns(connections)
 	db.SetConnMaxIdleTime(maxIdleTime)
@@ -43,13 +61,30 @@ func (p *postgres) pool(connections int, limits sessionLimits) *bun.DB {
 	return bun.NewDB(db, pgdialect.New())
 }
 
-// findEvents asks for instants as numbers, which need no format for years that
-// have none.
-const findEvents = `SELECT event_id::text, event_type, source, (extract(epoch FROM "timestamp") * 1000000)::bigint, ` +
+// transactionSettings is a statement that goes before each one that stores, in
+// its transaction, and sets what must hold there whatever the session began
+// with: behind a connection pooler it may be anybody's.
+//
+// With synchronous_commit off a commit is answered before it is on disk, and
+// the event is acknowledged on the strength of it. The stronger levels stay as
+// the operator chose them. Parameters of a statement that fails are content,
+// and content is not for the server's log.
+func transactionSettings(cfg Config) string {
+	return fmt.Sprintf("SELECT set_config('statement_timeout', '%d', true), set_config('lock_timeout', '%d', true), "+
+		"set_config('log_parameter_max_length_on_error', '0', true), "+
+		"CASE current_setting('synchronous_commit') WHEN 'off' THEN set_config('synchronous_commit', 'on', true) END",
+		cfg.StatementTimeout.Milliseconds(), cfg.LockTimeout.Milliseconds())
+}
+
+func (p *postgres) database() *bun.DB { return p.db }
+
+// findStatement asks for instants as numbers, which need no format for years
+// that have none.
+const findStatement = `SELECT event_id::text, event_type, source, (extract(epoch FROM "timestamp") * 1000000)::bigint, ` +
 	`payload::text, metadata::text FROM events WHERE event_id = ANY(?::uuid[])`
 
-func (p *postgres) find(ctx context.Context, db *bun.DB, ids []string) ([]event.Event, error) {
-	rows, err := db.QueryContext(ctx, findEvents, pgdialect.Array(ids))
+func (p *postgres) find(ctx context.Context, ids []uuid.UUID) ([]event.Event, error) {
+	rows, err := p.db.QueryContext(ctx, findStatement, pgdialect.Array(texts(ids)))
 	return scanEvents(rows, err, func(micros int64) (time.Time, error) { return time.UnixMicro(micros).UTC(), nil })
 }
 
@@ -59,49 +94,4 @@ func (p *postgres) hasTable(ctx context.Context, db *bun.DB, table string) (bool
 	var exists bool
 	err := db.QueryRowContext(ctx, "SELECT to_regclass(?) IS NOT NULL", table).Scan(&exists)
 	return exists, err
-}
-
-// migrationLock is the advisory lock under which the schema of a database is
-// changed. The number means nothing and must never change.
-const (
-	migrationLock     = 0x6576656e7470756c // "eventpul"
-	migrationLockPoll = 100 * time.Millisecond
-)
-
-// migrating takes a lock that belongs to a session of its own: it goes with
-// the connection, however the process ends. There is no time limit on a
-// statement, an index takes what it takes; the one on locks stays, because
-// whoever waits for a table's lock makes everybody else wait behind.
-func (p *postgres) migrating(ctx context.Context) (*bun.DB, func() error, error) {
-	db := p.pool(2, sessionLimits{lock: p.cfg.LockTimeout})
-	db.SetConnMaxIdleTime(0)
-	db.SetConnMaxLifetime(0)
-	lock, err := db.Conn(ctx)
-	if err != nil {
-		return nil, nil, errors.Join(err, db.Close())
-	}
-	closeAll := func() error { return errors.Join(lock.Close(), db.Close()) }
-	if err := waitForLock(ctx, lock); err != nil {
-		return nil, nil, errors.Join(err, closeAll())
-	}
-	return db, closeAll, nil
-}
-
-// waitForLock tries again and again instead of queueing: a session that waits
-// inside a statement would hold up CREATE INDEX CONCURRENTLY by another.
-func waitForLock(ctx context.Context, conn bun.Conn) error {
-	tick := time.NewTicker(migrationLockPoll)
-	defer tick.Stop()
-	for busy := false; ; busy = true {
-		var locked bool
-		err := conn.QueryRowContext(ctx, "SELECT pg_try_advisory_lock(?)", int64(migrationLock)).Scan(&locked)
-		if locked || err != nil && (!busy || ctx.Err() == nil) {
-			return err
-		}
-		select {
-		case <-ctx.Done():
-			return event.Unavailable("another process is migrating this database", ctx.Err())
-		case <-tick.C:
-		}
-	}
 }

@@ -2,22 +2,14 @@ package store
 
 import (
 	"context"
-	"errors"
 	"io/fs"
 	"log/slog"
-	"time"
 
+	"github.com/google/uuid"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/uptrace/bun"
 
 	"github.com/eventpulse/eventpulse/pkg/event"
-)
-
-const (
-	maxIdleTime = 5 * time.Minute
-	// maxLifetime lets connections follow a database that moved to another
-	// address behind the same name.
-	maxLifetime = 30 * time.Minute
 )
 
 // Store keeps events in a database. It is safe for concurrent use.
@@ -30,12 +22,17 @@ type Store struct {
 
 // backend is what differs between the databases.
 type backend interface {
-	// insert stores the rows, all or none of them, and once they are durable
-	// returns the indexes of those that were there before, in any order. The
-	// rows are in the order of their ids, each there once.
-	insert(ctx context.Context, db *bun.DB, rows []row) (duplicates []int, err error)
+	// database returns the pool of connections that the backend uses.
+	database() *bun.DB
+	// insert stores the events, all or none of them but for those it returns,
+	// and returns once they are durable. The events are in the order of their
+	// ids, each there once.
+	insert(ctx context.Context, events []*event.Event) (notInserted, error)
 	// find returns which of the events with these ids are stored, in any order.
-	find(ctx context.Context, db *bun.DB, ids []string) ([]event.Event, error)
+	find(ctx context.Context, ids []uuid.UUID) ([]event.Event, error)
+	// inspect fills in what the database is like, even if it returns an error
+	// as far as it got.
+	inspect(ctx context.Context, info *Info) error
 	// classify says what an error means and who must act on it.
 	classify(operation string, err error) *event.Error
 	// migrations returns the SQL of the schema.
@@ -53,20 +50,19 @@ func Open(cfg Config, log *slog.Logger, reg prometheus.Registerer) (*Store, erro
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	s := &Store{log: log}
-	var err error
-	if path, ok := sqlitePath(cfg.URL); ok {
-		s.db, s.backend, err = openSQLite(path, cfg)
-	} else {
-		s.db, s.backend, err = openPostgres(cfg, log)
-	}
+	b, err := openBackend(cfg, log)
 	if err != nil {
 		return nil, err
 	}
-	if s.metrics, err = newMetrics(reg, s.db.DB); err != nil {
-		return nil, errors.Join(err, s.db.Close())
+	db := b.database()
+	return &Store{db: db, backend: b, log: log, metrics: newMetrics(reg, db.DB)}, nil
+}
+
+func openBackend(cfg Config, log *slog.Logger) (backend, error) {
+	if path, ok := sqlitePath(cfg.URL); ok {
+		return openSQLite(path)
 	}
-	return s, nil
+	return openPostgres(cfg, log)
 }
 
 // Ping asks the database for a sign of life; the error is of KindUnavailable.

@@ -1,4 +1,4 @@
-package store
+package pgsession
 
 import (
 	"bytes"
@@ -23,10 +23,10 @@ const (
 	fatalError   = "SFATAL\x00VFATAL\x00C57P01\x00Mterminating\x00\x00"
 )
 
-func TestReadCopyAnswer(t *testing.T) {
+func TestReadCopyResult(t *testing.T) {
 	begin, done, ready := message('G', copyInFormat), message('C', "COPY 12\x00"), message('Z', "I")
 	noise := message('N', "SNOTICE\x00Mhm\x00\x00") + message('S', "a\x00b\x00") + message('A', "\x00\x00\x00\x01c\x00\x00")
-	long := message('E', "C22P02\x00M"+strings.Repeat("x", 3*longestMessage)+"\x00\x00")
+	long := message('E', "C22P02\x00M"+strings.Repeat("x", 3*maxBody)+"\x00\x00")
 	for name, c := range map[string]struct {
 		answer string
 		stored int
@@ -36,6 +36,8 @@ func TestReadCopyAnswer(t *testing.T) {
 	}{
 		"stored":                      {answer: begin + done + ready, stored: 12, ready: true},
 		"with much beside it":         {answer: noise + begin + noise + done + noise + ready, stored: 12, ready: true},
+		"after a prologue":            {answer: message('T', "\x00\x00") + message('D', "\x00\x00") + message('C', "SELECT 1\x00") + begin + done + ready, stored: 12, ready: true},
+		"a prologue alone":            {answer: message('C', "SELECT 1\x00") + ready, says: "without its completion"},
 		"refused at once":             {answer: message('E', uniqueError) + ready, ready: true, state: "23505"},
 		"refused later":               {answer: begin + noise + message('E', uniqueError) + ready, ready: true, state: "23505"},
 		"the first error counts":      {answer: message('E', uniqueError) + message('E', fatalError) + ready, ready: true, state: "23505"},
@@ -44,14 +46,16 @@ func TestReadCopyAnswer(t *testing.T) {
 		"an error and the end":        {answer: begin + message('E', fatalError), state: "57P01"},
 		"an empty error":              {answer: message('E', "\x00") + ready, ready: true, says: "SQLSTATE"},
 		"completion without ready":    {answer: begin + done, says: "EOF"},
-		"ready without completion":    {answer: begin + ready, says: "no word of completion"},
+		"ready without completion":    {answer: begin + ready, says: "without its completion"},
 		"in a transaction":            {answer: begin + done + message('Z', "T"), says: "transaction status"},
 		"in a failed transaction":     {answer: message('E', uniqueError) + message('Z', "E"), says: "transaction status"},
 		"no status":                   {answer: begin + done + message('Z', ""), says: "transaction status"},
 		"another tag":                 {answer: begin + message('C', "INSERT 0 12\x00") + ready, says: "INSERT 0 12"},
 		"no number":                   {answer: begin + message('C', "COPY \x00") + ready, says: "COPY"},
 		"a number below nothing":      {answer: begin + message('C', "COPY -1\x00") + ready, says: "COPY -1"},
-		"a message out of place":      {answer: message('T', "\x00\x00") + done + ready, says: "unexpected message"},
+		"rows behind COPY":            {answer: begin + message('T', "\x00\x00") + done + ready, says: "unexpected message"},
+		"COPY twice":                  {answer: begin + begin + done + ready, says: "unexpected message"},
+		"another statement":           {answer: message('1', "") + ready, says: "unexpected message"},
 		"a length below its own":      {answer: "G\x00\x00\x00\x03", says: "3 bytes"},
 		"a length beyond all lengths": {answer: "G\xff\xff\xff\xff", says: "bytes"},
 		"cut in a header":             {answer: begin + done[:3], says: "EOF"},
@@ -60,9 +64,9 @@ func TestReadCopyAnswer(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			for _, r := range []io.Reader{strings.NewReader(c.answer), iotest.OneByteReader(strings.NewReader(c.answer))} {
-				stored, ready, err := readCopyAnswer(newAnswers(r))
+				stored, ready, err := readCopyResult(newMessageReader(r))
 				require.Equal(t, c.ready, ready)
-				require.Equal(t, c.state, stateOf(err))
+				require.Equal(t, c.state, State(err))
 				if c.state == "" && c.says == "" {
 					require.NoError(t, err)
 				} else {
@@ -74,11 +78,11 @@ func TestReadCopyAnswer(t *testing.T) {
 	}
 }
 
-func FuzzReadCopyAnswer(f *testing.F) {
+func FuzzReadCopyResult(f *testing.F) {
 	f.Add([]byte(message('G', copyInFormat) + message('C', "COPY 12\x00") + message('Z', "I")))
 	f.Add([]byte(message('E', uniqueError) + message('Z', "I")))
 	f.Fuzz(func(t *testing.T, answer []byte) {
-		stored, ready, err := readCopyAnswer(newAnswers(bytes.NewReader(answer)))
+		stored, ready, err := readCopyResult(newMessageReader(bytes.NewReader(answer)))
 		if err == nil {
 			require.True(t, ready)
 			require.Contains(t, string(answer), "COPY ")
@@ -86,31 +90,4 @@ func FuzzReadCopyAnswer(f *testing.F) {
 			require.GreaterOrEqual(t, stored, 0)
 		}
 	})
-}
-
-func TestCopyPolicy(t *testing.T) {
-	var c copyPolicy
-	require.True(t, c.possible())
-	require.False(t, c.duplicatesLikely())
-	c.metDuplicates()
-	for range lookUps - 1 {
-		c.lookedUp(0)
-	}
-	require.True(t, c.duplicatesLikely())
-	c.lookedUp(1)
-	for range lookUps {
-		require.True(t, c.duplicatesLikely())
-		c.lookedUp(0)
-	}
-	require.False(t, c.duplicatesLikely())
-	c.metDuplicates()
-	c.lookUpFailed()
-	require.False(t, c.duplicatesLikely(), "COPY does without")
-
-	for range breaks - 1 {
-		require.False(t, c.broke())
-	}
-	require.True(t, c.broke())
-	c.worked()
-	require.False(t, c.broke(), "what has worked is not to blame")
 }

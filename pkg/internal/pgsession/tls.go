@@ -1,4 +1,4 @@
-package store
+package pgsession
 
 import (
 	"context"
@@ -12,14 +12,15 @@ import (
 	"os"
 )
 
-// tlsPolicy says whether a connection is encrypted and who may be at its
-// other end.
-type tlsPolicy struct {
+// TLSPolicy says whether a connection is encrypted and who may be at its
+// other end. The zero value is a connection that never is.
+type TLSPolicy struct {
 	config   *tls.Config // nil: never encrypted
 	required bool        // false: a server without TLS will do
 }
 
-// newTLSPolicy understands the sslmode of libpq:
+// newTLSPolicy understands the sslmode of libpq
+// (https://www.postgresql.org/docs/current/libpq-ssl.html#LIBPQ-SSL-PROTECTION):
 //
 //	disable      no TLS
 //	allow        as prefer: what is offered is taken
@@ -30,12 +31,12 @@ type tlsPolicy struct {
 //
 // Without sslrootcert, or with "system", the machine's own authorities count.
 // Over a Unix socket there is never TLS.
-func newTLSPolicy(host, mode, rootCert, cert, key string) (tlsPolicy, error) {
+func newTLSPolicy(host, mode, rootCert, cert, key string) (TLSPolicy, error) {
 	if rootCert == "system" {
 		// Everybody can get a certificate from a public authority; only
 		// together with the name does it prove anything.
 		if mode != "" && mode != "verify-full" {
-			return tlsPolicy{}, fmt.Errorf("sslrootcert=system goes with sslmode=verify-full, not with %q", mode)
+			return TLSPolicy{}, fmt.Errorf("sslrootcert=system goes with sslmode=verify-full, not with %q", mode)
 		}
 		mode, rootCert = "verify-full", ""
 	}
@@ -49,7 +50,7 @@ func newTLSPolicy(host, mode, rootCert, cert, key string) (tlsPolicy, error) {
 	var required bool
 	switch mode {
 	case "disable":
-		return tlsPolicy{}, nil
+		return TLSPolicy{}, nil
 	case "", "allow", "prefer":
 		config.InsecureSkipVerify = true
 	case "require":
@@ -62,29 +63,29 @@ func newTLSPolicy(host, mode, rootCert, cert, key string) (tlsPolicy, error) {
 	case "verify-full":
 		required = true
 	default:
-		return tlsPolicy{}, fmt.Errorf("sslmode=%q is unknown: disable, allow, prefer, require, verify-ca or verify-full", mode)
+		return TLSPolicy{}, fmt.Errorf("sslmode=%q is unknown: disable, allow, prefer, require, verify-ca or verify-full", mode)
 	}
 	if rootCert != "" {
 		pem, err := os.ReadFile(rootCert)
 		if err != nil {
-			return tlsPolicy{}, fmt.Errorf("sslrootcert: %w", err)
+			return TLSPolicy{}, fmt.Errorf("sslrootcert: %w", err)
 		}
 		config.RootCAs = x509.NewCertPool()
 		if !config.RootCAs.AppendCertsFromPEM(pem) {
-			return tlsPolicy{}, fmt.Errorf("sslrootcert: %s holds no certificate", rootCert)
+			return TLSPolicy{}, fmt.Errorf("sslrootcert: %s holds no certificate", rootCert)
 		}
 	}
 	if (cert == "") != (key == "") {
-		return tlsPolicy{}, errors.New("sslcert and sslkey go together")
+		return TLSPolicy{}, errors.New("sslcert and sslkey go together")
 	}
 	if cert != "" {
 		pair, err := tls.LoadX509KeyPair(cert, key)
 		if err != nil {
-			return tlsPolicy{}, fmt.Errorf("sslcert and sslkey: %w", err)
+			return TLSPolicy{}, fmt.Errorf("sslcert and sslkey: %w", err)
 		}
 		config.Certificates = []tls.Certificate{pair}
 	}
-	return tlsPolicy{config: config, required: required}, nil
+	return TLSPolicy{config: config, required: required}, nil
 }
 
 func verifyChain(state tls.ConnectionState, roots *x509.CertPool) error {
@@ -99,11 +100,13 @@ func verifyChain(state tls.ConnectionState, roots *x509.CertPool) error {
 // errNoTLS says that the server does not do what the policy requires.
 var errNoTLS = errors.New("the server does not offer TLS, which sslmode requires")
 
-// negotiate asks the server at the other end of conn for TLS. It is done here
-// and not by the driver, which cannot go on without TLS when the server has
-// none. The one byte of answer is read without a buffer: whatever an attacker
-// sends behind it meets the handshake, not the driver.
-func (p tlsPolicy) negotiate(ctx context.Context, conn net.Conn) (net.Conn, error) {
+// negotiate asks the server at the other end of conn for TLS
+// (https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-FLOW-SSL).
+// It is done here and not by the driver, which cannot go on without TLS when the
+// server has none. The one byte of answer is read without a buffer: whatever an
+// attacker sends behind it meets the handshake, not the driver
+// (https://www.postgresql.org/support/security/CVE-2021-23222/).
+func (p TLSPolicy) negotiate(ctx context.Context, conn net.Conn) (net.Conn, error) {
 	if p.config == nil {
 		return conn, nil
 	}

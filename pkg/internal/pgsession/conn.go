@@ -1,4 +1,4 @@
-package store
+package pgsession
 
 import (
 	"context"
@@ -10,36 +10,36 @@ import (
 	"github.com/uptrace/bun/driver/pgdriver"
 )
 
-// pgConn is a session that heeds its context. pgdriver looks at a context's
+// session is a connection that heeds its context. pgdriver looks at a context's
 // deadline before it waits and never again: a cancelled statement would be
 // waited for until its time-out, a server that stopped answering likewise.
 //
-// What ends early here ends by closing the connection. The server notices
+// What ends early ends by closing the connection. The server notices
 // (client_connection_check_interval) and gives the statement up, or has
-// committed it: the outcome is unknown, and it is the caller who must be free
-// to do it again.
-type pgConn struct {
+// committed it: the outcome is unknown, and the caller must be free to do it
+// again.
+type session struct {
 	*pgdriver.Conn
 
-	// patience is how long one statement may take, 0 for ever.
-	patience time.Duration
-	// What is needed to speak past the driver, kept from once to the next.
-	piece   []byte
-	answers *answers
+	// timeout is how long one statement may take, 0 for ever.
+	timeout time.Duration
+	// What round trips past the driver need, kept from one to the next.
+	buf    []byte
+	reader *messageReader
 }
 
 var (
-	_ driver.ExecerContext   = (*pgConn)(nil)
-	_ driver.QueryerContext  = (*pgConn)(nil)
-	_ driver.ConnBeginTx     = (*pgConn)(nil)
-	_ driver.Pinger          = (*pgConn)(nil)
-	_ driver.SessionResetter = (*pgConn)(nil)
-	_ driver.Validator       = (*pgConn)(nil)
+	_ driver.ExecerContext   = (*session)(nil)
+	_ driver.QueryerContext  = (*session)(nil)
+	_ driver.ConnBeginTx     = (*session)(nil)
+	_ driver.Pinger          = (*session)(nil)
+	_ driver.SessionResetter = (*session)(nil)
+	_ driver.Validator       = (*session)(nil)
 )
 
 // watch closes the connection when ctx ends before the returned function is
 // called. That function turns the error this provokes into the context's.
-func (c *pgConn) watch(ctx context.Context) func(error) error {
+func (c *session) watch(ctx context.Context) func(error) error {
 	stop := context.AfterFunc(ctx, func() { _ = c.Close() })
 	return func(err error) error {
 		// Where the context ended just after the answer came, the answer
@@ -48,7 +48,7 @@ func (c *pgConn) watch(ctx context.Context) func(error) error {
 		if err == nil || err == io.EOF {
 			return err
 		}
-		return withCause(ctx, c.check(err))
+		return withCause(ctx, c.leaveReadOnly(err))
 	}
 }
 
@@ -65,16 +65,16 @@ func withCause(ctx context.Context, err error) error {
 	return errors.Join(cause, err)
 }
 
-// check gives up a session on a server that has become read-only: after a
-// failover the next connection may reach the one that is not.
-func (c *pgConn) check(err error) error {
-	if stateOf(err) == stateReadOnly {
+// leaveReadOnly closes a session on a server that has become read-only: after
+// a failover the next connection may reach the one that is not.
+func (c *session) leaveReadOnly(err error) error {
+	if State(err) == stateReadOnly {
 		_ = c.Close()
 	}
 	return err
 }
 
-func (c *pgConn) ExecContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
+func (c *session) ExecContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
 	done := c.watch(ctx)
 	result, err := c.Conn.ExecContext(ctx, query, args)
 	if err := done(err); err != nil {
@@ -83,37 +83,37 @@ func (c *pgConn) ExecContext(ctx context.Context, query string, args []driver.Na
 	return result, nil
 }
 
-func (c *pgConn) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
+func (c *session) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
 	done := c.watch(ctx)
 	rows, err := c.Conn.QueryContext(ctx, query, args)
 	if err != nil {
 		return nil, done(err)
 	}
-	return &pgRows{Rows: rows, done: done}, nil
+	return &sessionRows{Rows: rows, done: done}, nil
 }
 
-func (c *pgConn) BeginTx(ctx context.Context, opts driver.TxOptions) (driver.Tx, error) {
+func (c *session) BeginTx(ctx context.Context, opts driver.TxOptions) (driver.Tx, error) {
 	done := c.watch(ctx)
 	tx, err := c.Conn.BeginTx(ctx, opts)
 	if err := done(err); err != nil {
 		return nil, err
 	}
-	return &pgTx{Tx: tx, conn: c, ctx: ctx}, nil
+	return &sessionTx{Tx: tx, conn: c, ctx: ctx}, nil
 }
 
-func (c *pgConn) Ping(ctx context.Context) error {
+func (c *session) Ping(ctx context.Context) error {
 	_, err := c.ExecContext(ctx, "SELECT 1", nil)
 	return err
 }
 
-// pgRows keeps the watch until the last row and the server's own word that
-// the statement is complete have been read.
-type pgRows struct {
+// sessionRows watches the context until the last row and the completion of the
+// statement have been read.
+type sessionRows struct {
 	driver.Rows
 	done func(error) error // nil once it has been called
 }
 
-func (r *pgRows) Next(dest []driver.Value) error {
+func (r *sessionRows) Next(dest []driver.Value) error {
 	err := r.Rows.Next(dest)
 	if err != nil && r.done != nil {
 		done := r.done
@@ -123,7 +123,7 @@ func (r *pgRows) Next(dest []driver.Value) error {
 	return err
 }
 
-func (r *pgRows) Close() error {
+func (r *sessionRows) Close() error {
 	err := r.Rows.Close()
 	if r.done != nil {
 		done := r.done
@@ -133,15 +133,15 @@ func (r *pgRows) Close() error {
 	return err
 }
 
-// pgTx remembers the context it began with, which database/sql does not hand
-// to the end of a transaction.
-type pgTx struct {
+// sessionTx remembers the context it began with, which database/sql does not
+// pass to the end of a transaction.
+type sessionTx struct {
 	driver.Tx
-	conn *pgConn
+	conn *session
 	ctx  context.Context
 }
 
-func (t *pgTx) Commit() error {
+func (t *sessionTx) Commit() error {
 	done := t.conn.watch(t.ctx)
 	return done(t.Tx.Commit())
 }

@@ -1,4 +1,4 @@
-package store_test
+package pgsession_test
 
 import (
 	"crypto/ecdsa"
@@ -18,8 +18,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/eventpulse/eventpulse/pkg/event"
-	"github.com/eventpulse/eventpulse/pkg/store"
+	"github.com/eventpulse/eventpulse/pkg/internal/pgsession"
 	"github.com/eventpulse/eventpulse/test/servers"
 )
 
@@ -78,14 +77,14 @@ func installTLS(t *testing.T, server *servers.PostgresServer, a *authority, name
 		require.NoError(t, server.Own(to))
 	}
 	require.NoError(t, os.WriteFile(filepath.Join(server.DataDir(), "pg_hba.conf"), []byte(hba), 0o600))
-	do(t, admin(t, server.URL()), "ALTER SYSTEM SET ssl = on", "ALTER SYSTEM SET ssl_ca_file = 'root.crt'")
+	do(t, open(t, server.URL()), "ALTER SYSTEM SET ssl = on", "ALTER SYSTEM SET ssl_ca_file = 'root.crt'")
 	require.NoError(t, server.Stop())
 	require.NoError(t, server.Start())
 }
 
 const trustAll = "host all all 127.0.0.1/32 trust\n"
 
-func TestWhoIsAtTheOtherEnd(t *testing.T) {
+func TestConnector_VerifiesTheServerBySSLMode(t *testing.T) {
 	ours, theirs := newAuthority(t, "ca"), newAuthority(t, "ca")
 	ours.sign("right", &x509.Certificate{DNSNames: []string{"localhost"}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}})
 	ours.sign("wrong", &x509.Certificate{DNSNames: []string{"db.example.com"}})
@@ -129,41 +128,39 @@ func TestWhoIsAtTheOtherEnd(t *testing.T) {
 	} {
 		name := map[*servers.PostgresServer]string{right: "right", wrong: "wrong", none: "none"}[c.server]
 		t.Run(name+" "+strings.Split(c.query, "&")[0], func(t *testing.T) {
-			s := openStore(t, "postgres://postgres@"+c.server.Addr()+"/postgres?"+c.query)
-			err := s.Ping(t.Context())
+			err := open(t, "postgres://postgres@"+c.server.Addr()+"/postgres?"+c.query).PingContext(t.Context())
 			if c.want != plain && c.want != encrypted {
-				requireKind(t, event.KindUnavailable, err)
 				require.ErrorContains(t, err, c.want)
 				return
 			}
 			require.NoError(t, err)
-			require.Equal(t, c.want == encrypted, ask[bool](t, admin(t, c.server.URL()),
-				"SELECT ssl FROM pg_stat_ssl JOIN pg_stat_activity USING (pid) WHERE application_name = 'eventpulse'"))
+			require.Equal(t, c.want == encrypted, ask[bool](t, open(t, c.server.URL()+"&application_name=admin"),
+				"SELECT ssl FROM pg_stat_ssl JOIN pg_stat_activity USING (pid) WHERE application_name = 'pgsession'"))
 		})
 	}
 }
 
-func TestLogins(t *testing.T) {
+func TestConnector_LogsInByCertificateAndPassword(t *testing.T) {
 	a := newAuthority(t, "ca")
 	a.sign("server", &x509.Certificate{IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}})
 	a.sign("alice", &x509.Certificate{ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}})
 	server := servers.Postgres(t)
 	const password = "p@ss/w?rd#1 %"
-	do(t, admin(t, server.URL()), "CREATE ROLE alice LOGIN", "CREATE ROLE bob LOGIN PASSWORD '"+password+"'")
+	do(t, open(t, server.URL()), "CREATE ROLE alice LOGIN", "CREATE ROLE bob LOGIN PASSWORD '"+password+"'")
 	installTLS(t, server, a, "server",
 		"hostssl all alice 127.0.0.1/32 cert\nhost all bob 127.0.0.1/32 scram-sha-256\nhost all postgres 127.0.0.1/32 trust\n")
 
 	at := "@" + server.Addr() + "/postgres?sslmode=verify-full&sslrootcert=" + a.file("ca.crt")
-	require.NoError(t, openStore(t, "postgres://alice"+at+"&sslcert="+a.file("alice.crt")+"&sslkey="+a.file("alice.key")).Ping(t.Context()))
-	requireKind(t, event.KindUnavailable, openStore(t, "postgres://alice"+at).Ping(t.Context()))
+	require.NoError(t, ping(t, "postgres://alice"+at+"&sslcert="+a.file("alice.crt")+"&sslkey="+a.file("alice.key")))
+	require.Error(t, ping(t, "postgres://alice"+at))
 
-	require.NoError(t, openStore(t, "postgresql://"+url.UserPassword("bob", password).String()+at).Ping(t.Context()))
-	err := openStore(t, "postgres://bob:hunter2"+at).Ping(t.Context())
-	require.Equal(t, "28P01", requireKind(t, event.KindUnavailable, err).Code)
+	require.NoError(t, ping(t, "postgresql://"+url.UserPassword("bob", password).String()+at))
+	err := ping(t, "postgres://bob:hunter2"+at)
+	require.Equal(t, "28P01", pgsession.State(err))
 	require.NotContains(t, err.Error(), "hunter2")
 }
 
-func TestUnixSocket(t *testing.T) {
+func TestConnector_UnixSocket(t *testing.T) {
 	dir, err := os.MkdirTemp("/tmp", "ep")
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, os.RemoveAll(dir)) })
@@ -171,55 +168,5 @@ func TestUnixSocket(t *testing.T) {
 	server := servers.Postgres(t, "unix_socket_directories="+dir)
 	_, port, err := net.SplitHostPort(server.Addr())
 	require.NoError(t, err)
-	s := openStore(t, "postgres://postgres@/postgres?sslmode=verify-full&host="+dir+"&port="+port)
-	require.NoError(t, s.Ping(t.Context()))
-}
-
-func TestConfigSaysWhatIsWrongAndKeepsThePassword(t *testing.T) {
-	require.NoError(t, store.DefaultConfig().Validate())
-	for _, c := range []struct{ url, says string }{
-		{"", "database.url is not set"},
-		{"sqlite:", "database.url has an unknown scheme"},
-		{"mysql://u:hunter2@h/db", "database.url has an unknown scheme"},
-		{"host=h user=u password=hunter2", "database.url is not set"},
-		{"postgres://u:hun/ter2hunter2@h/db", "database.url is not a valid URL"},
-		{"postgres://u:hunter2%zz@h/db", "database.url is not a valid URL"},
-		{"postgres://u:hunter2@h:port/db", "database.url is not a valid URL"},
-		{"postgres://u:hunter2@a:1,b:2/db", "database.url: more than one host"},
-		{"postgres://u:hunter2@h:0/db", "database.url: the port"},
-		{"postgres://u:hunter2@h:65536/db", "database.url: the port"},
-		{"postgres://h/db", "database.url names no user"},
-		{"postgres://u:hunter2@h", "database.url names no database"},
-		{"postgres://u:hunter2@h/", "database.url names no database"},
-		{"postgres://u:hunter2@h/a/b", "database.url names no database"},
-		{"postgres://u:hunter2@h/db?sslmode=verify_full", `database.url: sslmode="verify_full" is unknown`},
-		{"postgres://u:hunter2@h/db?sslmod=verify-full", `the parameter "sslmod" is not supported`},
-		{"postgres://u:hunter2@h/db?sslmode=verify-ca&sslrootcert=/no/such/file", "database.url: sslrootcert:"},
-		{"postgres://u:hunter2@h/db?sslmode=verify-ca&sslrootcert=tls_test.go", "holds no certificate"},
-		{"postgres://u:hunter2@h/db?sslmode=require&sslrootcert=system", "sslrootcert=system goes with sslmode=verify-full"},
-		{"postgres://u:hunter2@h/db?sslcert=x", "sslcert and sslkey go together"},
-		{"postgres://u:hunter2@h/db?channel_binding=require", `channel_binding="require" is not supported`},
-		{"postgres://u:hunter2@h/db?connect_timeout=soon", "connect_timeout is not a number of seconds"},
-	} {
-		cfg := store.DefaultConfig()
-		cfg.URL = c.url
-		err := cfg.Validate()
-		require.ErrorContains(t, err, c.says, c.url)
-		require.NotContains(t, err.Error(), "hun", c.url)
-		_, err = store.Open(cfg, nil, nil)
-		require.ErrorContains(t, err, c.says, "Open checks for itself")
-	}
-	for _, url := range []string{
-		"postgres://u@h/db", "postgresql://u:p@[::1]:6543/db?sslmode=require&connect_timeout=3",
-		"postgres://u@/db?host=/run/postgresql", "postgres://u@h/db?channel_binding=prefer&gssencmode=disable&target_session_attrs=any",
-		"sqlite:events.db", "sqlite:///var/lib/eventpulse/events.db",
-	} {
-		cfg := store.DefaultConfig()
-		cfg.URL = url
-		require.NoError(t, cfg.Validate(), url)
-	}
-	err := store.Config{URL: "sqlite:x", LockTimeout: time.Microsecond}.Validate()
-	for _, key := range []string{"database.max_connections", "database.connect_timeout", "database.statement_timeout", "database.lock_timeout"} {
-		require.ErrorContains(t, err, key)
-	}
+	require.NoError(t, ping(t, "postgres://postgres@/postgres?sslmode=verify-full&host="+dir+"&port="+port))
 }

@@ -1,18 +1,17 @@
 package store
 
 import (
-	"bufio"
 	"errors"
 	"fmt"
 	"strings"
 
 	"github.com/eventpulse/eventpulse/pkg/event"
+	"github.com/eventpulse/eventpulse/pkg/internal/pgsession"
 )
 
 // The SQLSTATEs that more than this table needs by name.
 const (
 	stateBadCharacter = "22021"
-	stateReadOnly     = "25006"
 	stateLimit        = "54000"
 	stateInternal     = "XX000"
 )
@@ -22,10 +21,10 @@ const (
 // Only where the server speaks another language does it go unrecognised.
 const tooLargeMessage = "invalid memory alloc request size"
 
-// refusals names the conditions under which PostgreSQL refuses content, for
-// people: its own messages quote what they refuse. They are not complete,
+// rejections names the conditions under which PostgreSQL rejects content, for
+// people: its own messages quote what they reject. They are not complete,
 // their classes decide.
-var refusals = map[string]string{
+var rejections = map[string]string{
 	"22":              "the value is not acceptable",
 	"22001":           "a string is too long",
 	"22003":           "a number is out of range",
@@ -76,36 +75,30 @@ func (p *postgres) classify(operation string, err error) *event.Error {
 	if e, ok := errors.AsType[*event.Error](err); ok {
 		return e
 	}
-	if e, ok := errors.AsType[serverError](err); ok {
+	if e, ok := pgsession.AsError(err); ok {
 		return classifyState(operation, e, err)
 	}
-	if errors.Is(err, bufio.ErrBufferFull) {
-		// The driver cannot read an error message longer than its buffer,
-		// and nothing makes one that long but a quotation of content.
-		return refused("22", operation+": PostgreSQL refuses it, with a message too long to read")
-	}
-	return unavailable(operation, "", ended(err), err)
+	return unavailable(operation, "", contextEnd(err), err)
 }
 
-func classifyState(operation string, e serverError, err error) *event.Error {
-	code := e.Field('C')
-	if code == stateInternal && strings.HasPrefix(e.Field('M'), tooLargeMessage) {
-		return refused(stateLimit, operation+": PostgreSQL refuses it: a value is too large for its memory (SQLSTATE "+code+")")
+func classifyState(operation string, e *pgsession.Error, err error) *event.Error {
+	code := e.State
+	if code == stateInternal && strings.HasPrefix(e.Message, tooLargeMessage) {
+		return rejected(stateLimit, operation+": PostgreSQL rejects it: a value is too large for its memory (SQLSTATE "+code+")")
 	}
 	switch {
-	case isRefusal(code):
-		detail := fmt.Sprintf("%s: PostgreSQL refuses it: %s (SQLSTATE %s)", operation, condition(refusals, code), code)
+	case isRejection(code):
+		detail := fmt.Sprintf("%s: PostgreSQL rejects it: %s (SQLSTATE %s)", operation, condition(rejections, code), code)
 		// Names in the schema are not content.
 		for _, named := range []struct {
-			field byte
-			what  string
-		}{{'c', "column"}, {'n', "constraint"}} {
-			if name := e.Field(named.field); name != "" {
-				detail += fmt.Sprintf(", %s %q", named.what, name)
+			what, name string
+		}{{"column", e.Column}, {"constraint", e.Constraint}} {
+			if named.name != "" {
+				detail += fmt.Sprintf(", %s %q", named.what, named.name)
 			}
 		}
-		return refused(code, detail)
-	case passes(code):
+		return rejected(code, detail)
+	case pgsession.Transient(code):
 		return unavailable(operation, code, condition(waits, code), err)
 	default:
 		// A message of a class nobody thought of may quote anything.
@@ -117,20 +110,10 @@ func classifyState(operation string, e serverError, err error) *event.Error {
 	}
 }
 
-// isRefusal says whether a SQLSTATE is about content.
-func isRefusal(code string) bool {
-	switch class(code) {
+// isRejection says whether a SQLSTATE is about content.
+func isRejection(code string) bool {
+	switch pgsession.Class(code) {
 	case "22", "23", "54":
-		return true
-	}
-	return false
-}
-
-// passes says whether a SQLSTATE is about the state of the connection, the
-// transaction or the server.
-func passes(code string) bool {
-	switch class(code) {
-	case "08", "25", "28", "3D", "40", "53", "55", "57", "58":
 		return true
 	}
 	return false
@@ -141,8 +124,5 @@ func condition(names map[string]string, code string) string {
 	if name, ok := names[code]; ok {
 		return name
 	}
-	return names[class(code)]
+	return names[pgsession.Class(code)]
 }
-
-// class returns the first two characters of a SQLSTATE.
-func class(code string) string { return code[:min(2, len(code))] }

@@ -7,9 +7,9 @@ const (
 	// ids are not looked up any more. A batch that fails in COPY costs about
 	// as much as that many look-ups.
 	lookUps = 16
-	// breaks is how many connections may break in COPY, when it has never
+	// maxBroken is how many connections may break in COPY, when it has never
 	// worked before, until something on the way is taken not to let it pass.
-	breaks = 3
+	maxBroken = 3
 )
 
 // copyPolicy remembers what is worth trying. It is safe for concurrent use;
@@ -29,15 +29,15 @@ func (c *copyPolicy) worked() {
 	}
 }
 
-// broke counts a connection that ended in COPY, and says whether COPY is to
-// blame.
-func (c *copyPolicy) broke() bool { return !c.proven.Load() && c.broken.Add(1) >= breaks }
+// broke counts a connection that ended in COPY, and reports whether COPY is the
+// reason.
+func (c *copyPolicy) broke() bool { return !c.proven.Load() && c.broken.Add(1) >= maxBroken }
 
 func (c *copyPolicy) duplicatesLikely() bool { return c.lookUpsLeft.Load() > 0 }
 
 func (c *copyPolicy) metDuplicates() { c.lookUpsLeft.Store(lookUps) }
 
-// lookedUp takes note of what a look-up found.
+// lookedUp records how many ids a look-up found.
 func (c *copyPolicy) lookedUp(found int) {
 	if found > 0 {
 		c.metDuplicates()
@@ -49,11 +49,3 @@ func (c *copyPolicy) lookedUp(found int) {
 // lookUpFailed lets the next batch do without: where look-ups do not get
 // through at all, nothing that COPY and INSERT can store may wait for them.
 func (c *copyPolicy) lookUpFailed() { c.lookUpsLeft.Store(0) }
-
-// giveUpCopy leaves COPY for good.
-func (p *postgres) giveUpCopy(why string, err error) {
-	if p.copying.impossible.CompareAndSwap(false, true) {
-		p.log.Warn("COPY does not work with this database, storing events by INSERT, which takes it about twice the work",
-			"reason", why, "state", stateOf(err))
-	}
-}

@@ -1,0 +1,39 @@
+package store_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/eventpulse/eventpulse/pkg/store"
+)
+
+func TestConfig_Validate(t *testing.T) {
+	require.NoError(t, store.DefaultConfig().Validate())
+	for url, says := range map[string]string{
+		"":                               "database.url is not set",
+		"sqlite:":                        "database.url begins with neither postgres:// nor sqlite:",
+		"mysql://u:hunter2@h/db":         "database.url begins with neither postgres:// nor sqlite:",
+		"host=h user=u password=hunter2": "database.url begins with neither postgres:// nor sqlite:",
+		"postgres://u:hunter2%zz@h/db":   "database.url: not a valid URL",
+		"postgres://u:hunter2@h/db?sslmod=verify-ca": `database.url: the parameter "sslmod" is not supported`,
+	} {
+		cfg := store.DefaultConfig()
+		cfg.URL = url
+		err := cfg.Validate()
+		require.ErrorContains(t, err, says, url)
+		require.NotContains(t, err.Error(), "hunter2", url)
+		_, err = store.Open(cfg, nil, nil)
+		require.ErrorContains(t, err, says, "Open checks for itself")
+	}
+	for _, url := range []string{"postgres://u@h/db", "sqlite:events.db", "sqlite:///var/lib/eventpulse/events.db"} {
+		cfg := store.DefaultConfig()
+		cfg.URL = url
+		require.NoError(t, cfg.Validate(), url)
+	}
+	err := store.Config{URL: "sqlite:x", LockTimeout: time.Microsecond}.Validate()
+	for _, key := range []string{"database.max_connections", "database.connect_timeout", "database.statement_timeout", "database.lock_timeout"} {
+		require.ErrorContains(t, err, key)
+	}
+}
