@@ -19,7 +19,7 @@ func eventpulse(t *testing.T, in string, args ...string) (code int, out, errs st
 	return code, o.String(), e.String()
 }
 
-func TestHelpAnswersEverywhere(t *testing.T) {
+func TestHelp_AnswersEverywhere(t *testing.T) {
 	for _, args := range [][]string{
 		{}, {"serve"}, {"work"}, {"migrate"}, {"migrate", "up"}, {"migrate", "down"}, {"migrate", "status"},
 		{"dev"}, {"config"}, {"healthcheck"}, {"version"}, {"completion"},
@@ -31,7 +31,7 @@ func TestHelpAnswersEverywhere(t *testing.T) {
 	}
 }
 
-func TestMistakesAreNamedAndExitWithTwo(t *testing.T) {
+func TestUsageErrors_AreNamedAndExitWithTwo(t *testing.T) {
 	for _, tt := range []struct {
 		args []string
 		says []string
@@ -58,7 +58,7 @@ func TestMistakesAreNamedAndExitWithTwo(t *testing.T) {
 	}
 }
 
-func TestUnknownCommandsAndArgumentsAreRefused(t *testing.T) {
+func TestExecute_RejectsUnknownCommandsAndArguments(t *testing.T) {
 	for _, args := range [][]string{{"srve"}, {"serve", "extra"}, {"migrate", "sideways"}} {
 		code, _, errs := eventpulse(t, "", args...)
 		require.NotEqual(t, exitOK, code, args)
@@ -66,7 +66,7 @@ func TestUnknownCommandsAndArgumentsAreRefused(t *testing.T) {
 	}
 }
 
-func TestConfigShowsSourcesAndCoversSecrets(t *testing.T) {
+func TestConfig_ShowsSourcesAndMasksSecrets(t *testing.T) {
 	t.Setenv("DATABASE_URL", "postgres://me:hunter2@db/events")
 	t.Setenv("EVENTPULSE_WORKER_BATCH_SIZE", "77")
 	code, out, errs := eventpulse(t, "", "config", "--role", "work")
@@ -76,7 +76,7 @@ func TestConfigShowsSourcesAndCoversSecrets(t *testing.T) {
 	require.Regexp(t, `database\.url\s+postgres://me:.*@db/events.*\s+env DATABASE_URL`, out)
 }
 
-func TestDownAsksAndTakesOnlyYes(t *testing.T) {
+func TestMigrateDown_AsksForConfirmation(t *testing.T) {
 	db := "sqlite:" + t.TempDir() + "/x.db"
 	code, out, errs := eventpulse(t, "", "migrate", "up", "--database.url", db)
 	require.Equal(t, exitOK, code, errs)
@@ -95,13 +95,13 @@ func TestDownAsksAndTakesOnlyYes(t *testing.T) {
 
 	code, out, errs = eventpulse(t, "yes\n", "migrate", "down", "--database.url", db)
 	require.Equal(t, exitOK, code, errs)
-	require.Contains(t, out, "took back")
+	require.Contains(t, out, "rolled back")
 	code, out, _ = eventpulse(t, "", "migrate", "down", "--yes", "--database.url", db)
 	require.Equal(t, exitOK, code)
-	require.Contains(t, out, "nothing to take back")
+	require.Contains(t, out, "nothing to roll back")
 }
 
-func TestHealthcheckSaysWhatTheProbeSays(t *testing.T) {
+func TestHealthcheck_ReportsTheProbe(t *testing.T) {
 	status := http.StatusOK
 	probe := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(status)
@@ -128,13 +128,13 @@ func TestHealthcheckSaysWhatTheProbeSays(t *testing.T) {
 	require.Contains(t, errs, addr)
 }
 
-func TestVersionNamesTheProgram(t *testing.T) {
+func TestVersion_NamesTheProgram(t *testing.T) {
 	code, out, _ := eventpulse(t, "", "version")
 	require.Equal(t, exitOK, code)
 	require.True(t, strings.HasPrefix(out, "eventpulse "), out)
 }
 
-func TestARoleEndsWithItsContext(t *testing.T) {
+func TestRoles_EndWithTheirContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	var out, errs bytes.Buffer

@@ -14,7 +14,7 @@ func newConfig() *cobra.Command {
 		Use:   "config",
 		Short: "Show the configuration in force and where each value came from",
 		Long: `Show the configuration in force and where each value came from: a flag, the
-environment, a file or the default, in this order. Passwords are covered.`,
+environment, a file or the default, in this order. Passwords are masked.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := oneOf("role", role, config.Roles()); err != nil {
@@ -43,7 +43,7 @@ environment, a file or the default, in this order. Passwords are covered.`,
 	return cmd
 }
 
-// oneOf refuses a flag's value that is not among choices.
+// oneOf rejects a flag's value that is not among choices.
 func oneOf[T ~string](flag, value string, choices []T) error {
 	for _, c := range choices {
 		if value == string(c) {

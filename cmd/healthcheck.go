@@ -22,7 +22,7 @@ func newHealthcheck() *cobra.Command {
 		Use:   "healthcheck",
 		Short: "Ask a running serve or work on this machine whether it is ready",
 		Long: `Ask a running serve or work on this machine whether it is ready, for use as a
-container's health check: exit code 0 says yes. Without --addr it asks at
+container's health check: exit code 0 means that it is. Without --addr it asks at
 admin.addr where that is configured, else at the default ports of serve and
 work.`,
 		Args: cobra.NoArgs,
@@ -44,7 +44,7 @@ work.`,
 		},
 	}
 	cmd.Flags().StringVar(&addr, "addr", "", "admin address to ask, host:port")
-	cmd.Flags().BoolVar(&live, "live", false, "ask only whether the process runs")
+	cmd.Flags().BoolVar(&live, "live", false, "ask only whether the process is alive")
 	cmd.Flags().DurationVar(&timeout, "timeout", 3*time.Second, "longest wait for the answer")
 	return cmd
 }
@@ -63,7 +63,7 @@ func adminAddrs() ([]string, error) {
 		}
 	}
 	if len(addrs) == 0 {
-		return nil, usageError{fmt.Errorf("admin.addr is empty: there is nobody to ask")}
+		return nil, usageError{fmt.Errorf("admin.addr is empty: there is no address to ask")}
 	}
 	return addrs, nil
 }

@@ -18,7 +18,7 @@ import (
 func newMigrate() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "migrate",
-		Short: "Bring the database schema up to date, back, or show where it stands",
+		Short: "Migrate the database schema, or show its version",
 		Args:  cobra.NoArgs,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
@@ -46,11 +46,11 @@ func newMigrateDown() *cobra.Command {
 	var yes bool
 	cmd := migration(&cobra.Command{
 		Use:   "down",
-		Short: "Take back the migrations applied last, and the data in what they made",
+		Short: "Roll back the migrations applied last, with the data in their tables",
 	}, func(cmd *cobra.Command, db *store.Store, where string) error {
 		if !yes {
 			ok, err := confirm(cmd.Context(), cmd.InOrStdin(), cmd.ErrOrStderr(),
-				fmt.Sprintf("This takes back the migrations applied last in %s, and deletes what is in the tables they made.\nType yes to go on: ", where))
+				fmt.Sprintf("This rolls back the migrations applied last in %s, and deletes what is in the tables they created.\nType yes to go on: ", where))
 			if err != nil || !ok {
 				return fmt.Errorf("nothing was changed: not confirmed (--yes confirms without asking)")
 			}
@@ -59,7 +59,7 @@ func newMigrateDown() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		return said(cmd.OutOrStdout(), "took back", undone, "there is nothing to take back")
+		return said(cmd.OutOrStdout(), "rolled back", undone, "there is nothing to roll back")
 	})
 	cmd.Flags().BoolVar(&yes, "yes", false, "do not ask for confirmation")
 	return cmd

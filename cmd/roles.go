@@ -13,8 +13,10 @@ func newServe() *cobra.Command {
 		Short: "Accept events over HTTP and put them on the stream",
 		Long: `Accept events over HTTP and put them on the stream.
 
-An event is answered 202 once Redis has it. Run as many as the load wants. The
-first SIGTERM or Ctrl-C drains, a second one ends the process at once.`,
+An event is answered 202 once Redis has it, or, while Redis is away, once it is
+synced to the spool on disk. Run as many as the load needs, each with a spool of
+its own. The first SIGTERM, SIGHUP or Ctrl-C drains, a second one ends the
+process at once.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			loaded, err := load(cmd, config.Serve)
@@ -39,8 +41,9 @@ func newWork() *cobra.Command {
 		Long: `Store the events of the stream in the database.
 
 An event is acknowledged after the commit that holds it. Run as many as the
-load wants: they share the stream. The first SIGTERM or Ctrl-C finishes the
-batches in hand, a second one ends the process at once, which loses nothing.`,
+load needs: they share the stream. The first SIGTERM, SIGHUP or Ctrl-C finishes
+the batches in progress, a second one ends the process at once, which loses
+nothing.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			loaded, err := load(cmd, config.Work)
@@ -65,8 +68,8 @@ func newDev() *cobra.Command {
 		Short: "Run the whole pipeline in this process, with nothing else installed",
 		Long: `Run the whole pipeline in this process, with nothing else installed: serve,
 work, a Redis in memory and a SQLite database in the data directory. It is for
-trying out and developing against; events that are on the stream when the
-process is killed are lost with it.`,
+trying EventPulse out and for developing against it: events that are on the
+stream when the process is killed are lost.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			loaded, err := load(cmd, config.Dev)
@@ -80,7 +83,7 @@ process is killed are lost with it.`,
 			return role.Run(cmd.Context())
 		},
 	}
-	cmd.Flags().StringVar(&dir, "data-dir", "data", "directory of the database file; made when missing")
+	cmd.Flags().StringVar(&dir, "data-dir", "data", "directory of the database file; created when missing")
 	config.AddFlags(cmd.Flags(), config.Dev)
 	return cmd
 }

@@ -23,8 +23,7 @@ const (
 	exitUsage = 2 // the command line or the configuration is wrong
 )
 
-// usageError is a mistake of whoever typed the command or wrote the
-// configuration.
+// usageError is a mistake in the command line or in the configuration.
 type usageError struct{ err error }
 
 func (e usageError) Error() string { return e.err.Error() }
@@ -32,13 +31,25 @@ func (e usageError) Unwrap() error { return e.err }
 
 // Execute runs the command line of this process and returns its exit code.
 //
-// The first SIGINT or SIGTERM ends the command's context, by which a role
-// drains; a second one ends the process at once.
+// The first SIGINT, SIGTERM or SIGHUP ends the command's context, by which a
+// role drains; a second one ends the process at once.
 func Execute() int {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := untilSignal(context.Background())
 	defer stop()
-	context.AfterFunc(ctx, stop)
 	return execute(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
+}
+
+// untilSignal returns a context that ends with the first of the signals that
+// ask the process to end. From then on signals act as if they were not handled.
+func untilSignal(ctx context.Context) (context.Context, context.CancelFunc) {
+	signals := []os.Signal{os.Interrupt, syscall.SIGTERM}
+	// nohup ignores SIGHUP, and that is meant to last.
+	if !signal.Ignored(syscall.SIGHUP) {
+		signals = append(signals, syscall.SIGHUP)
+	}
+	ctx, stop := signal.NotifyContext(ctx, signals...)
+	context.AfterFunc(ctx, stop)
+	return ctx, stop
 }
 
 func execute(ctx context.Context, args []string, in io.Reader, out, errs io.Writer) int {

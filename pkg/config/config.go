@@ -1,7 +1,7 @@
 // Package config makes one validated configuration out of defaults, a YAML
 // file, the environment and flags, and can say where each value came from.
 //
-// The settings themselves belong to the rooms: each has a Config struct with
+// The settings themselves belong to the packages: each has a Config struct with
 // its own defaults and its own Validate, whose fields carry the tags config
 // (the key), usage (one line) and, for what must not be shown, secret. Flags,
 // variables, file keys and documentation all follow from those tags, so adding
@@ -17,7 +17,7 @@ import (
 	"github.com/eventpulse/eventpulse/pkg/stream"
 )
 
-// Config is the configuration of a process, one section for each room.
+// Config is the configuration of a process, one section for each package.
 type Config struct {
 	Log      Log                    `config:"log"`
 	HTTP     httpserver.Config      `config:"http"`
@@ -30,7 +30,8 @@ type Config struct {
 	Worker   consumer.Config        `config:"worker"`
 }
 
-// Default returns what a process of that role runs with when told nothing.
+// Default returns what a process of that role runs with when nothing is
+// configured.
 func Default(role Role) Config {
 	c := Config{
 		Log:      DefaultLog(),

@@ -16,7 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestEveryRoleStartsWithNothingSaid(t *testing.T) {
+func TestLoad_EveryRoleStartsWithDefaults(t *testing.T) {
 	isolate(t)
 	for _, role := range Roles() {
 		flags := pflag.NewFlagSet(string(role), pflag.ContinueOnError)
@@ -33,7 +33,7 @@ func TestEveryRoleStartsWithNothingSaid(t *testing.T) {
 	}
 }
 
-func TestACommandForEveryRoleHasTheFlagsOfAll(t *testing.T) {
+func TestAddFlags_OfEveryRole(t *testing.T) {
 	flags := pflag.NewFlagSet("all", pflag.ContinueOnError)
 	AddFlags(flags, Serve, Roles()...)
 	for _, s := range settingsOf(reflect.TypeFor[Config]()) {
@@ -41,8 +41,8 @@ func TestACommandForEveryRoleHasTheFlagsOfAll(t *testing.T) {
 	}
 }
 
-// What a dev process brings itself may be set to anything, for others.
-func TestDevHasNoUseForURLs(t *testing.T) {
+// A dev process has its own Redis and database; the URLs are for others.
+func TestLoad_DevIgnoresURLs(t *testing.T) {
 	isolate(t)
 	t.Setenv("REDIS_URL", "nowhere")
 	t.Setenv("DATABASE_URL", "nowhere")
@@ -51,7 +51,7 @@ func TestDevHasNoUseForURLs(t *testing.T) {
 }
 
 // The names that are promised to operators.
-func TestPromisedKeysAndDefaults(t *testing.T) {
+func TestDefault_PromisedKeysAndValues(t *testing.T) {
 	isolate(t)
 	all := settingsOf(reflect.TypeFor[Config]())
 	for _, key := range []string{
@@ -71,7 +71,7 @@ func TestPromisedKeysAndDefaults(t *testing.T) {
 	require.Equal(t, "stream", c.Ingest.Ack)
 }
 
-func TestEverySectionOfARoleExists(t *testing.T) {
+func TestRole_SectionsExist(t *testing.T) {
 	sections := map[string]bool{}
 	var used []string
 	for _, s := range settingsOf(reflect.TypeFor[Config]()) {
@@ -88,7 +88,7 @@ func TestEverySectionOfARoleExists(t *testing.T) {
 	}
 }
 
-func TestAnotherRolesSettingsAreLeftAloneButMustBeReadable(t *testing.T) {
+func TestLoad_ParsesSettingsOfOtherRolesWithoutValidating(t *testing.T) {
 	isolate(t)
 	t.Setenv("EVENTPULSE_WORKER_BATCH_SIZE", "-1")
 	_, err := Load(Serve, nil)
@@ -101,9 +101,9 @@ func TestAnotherRolesSettingsAreLeftAloneButMustBeReadable(t *testing.T) {
 	require.EqualError(t, err, `worker.batch_size = "many" (env EVENTPULSE_WORKER_BATCH_SIZE): expected a whole number`)
 }
 
-// Each room's own Validate names its keys, so that every problem finds its
-// source.
-func TestProblemsOfTheRoomsFindTheirSetting(t *testing.T) {
+// The Validate of each package names its keys, so that every problem is
+// attributed to its source.
+func TestLoad_AttributesValidationErrors(t *testing.T) {
 	isolate(t)
 	for role, names := range map[Role][]string{
 		Serve: {
@@ -126,7 +126,7 @@ func TestProblemsOfTheRoomsFindTheirSetting(t *testing.T) {
 	}
 }
 
-func TestPasswordsOfRealURLsAreCovered(t *testing.T) {
+func TestLoad_MasksPasswordsOfURLs(t *testing.T) {
 	isolate(t)
 	for _, url := range []string{
 		"postgres://eve:hunter22@db:5432/events", "mysql://eve:hunter22@db/x", "postgres://eve:hunter22@db:port/x",
@@ -146,7 +146,7 @@ func TestPasswordsOfRealURLsAreCovered(t *testing.T) {
 	}
 }
 
-func TestWhatIsInForceCanBeShown(t *testing.T) {
+func TestLoaded_Writes(t *testing.T) {
 	isolate(t)
 	t.Setenv("DATABASE_URL", "postgres://eve:hunter22@db:5432/events")
 	t.Setenv("EVENTPULSE_WORKER_CONSUMER", `a "quoted" <name>`)
@@ -179,7 +179,7 @@ func TestWhatIsInForceCanBeShown(t *testing.T) {
 	require.Equal(t, loaded.Config, again.Config)
 }
 
-func TestTheLog(t *testing.T) {
+func TestLog_Logger(t *testing.T) {
 	var out bytes.Buffer
 	Log{Level: "warn", Format: "json"}.Logger(&out).Info("hidden")
 	require.Empty(t, out.String())

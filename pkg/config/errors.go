@@ -5,9 +5,9 @@ import (
 )
 
 // SettingError is one thing wrong with what was configured. Secrets in it are
-// covered.
+// masked.
 type SettingError struct {
-	// Key is the setting, or the name nobody knows.
+	// Key is the setting, or the name that is unknown.
 	Key string
 	// Value is what was given, "" when the name itself is the problem.
 	Value string

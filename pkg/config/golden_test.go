@@ -20,11 +20,11 @@ const (
 	referenceFile = "../../docs/configuration.md"
 )
 
-func TestTheExampleFileIsWhatTheSettingsSay(t *testing.T) {
+func TestExample_IsWhatTheSettingsSay(t *testing.T) {
 	golden(t, exampleFile, example())
 }
 
-func TestTheReferenceIsWhatTheSettingsSay(t *testing.T) {
+func TestReference_IsWhatTheSettingsSay(t *testing.T) {
 	golden(t, referenceFile, reference())
 }
 
@@ -41,7 +41,7 @@ func golden(t *testing.T, path, want string) {
 
 // Every line of the example is at its default: loading it changes nothing, in
 // any role, and leaves no setting out but those it has as comments.
-func TestTheExampleFileLoadsToTheDefaults(t *testing.T) {
+func TestExample_LoadsToTheDefaults(t *testing.T) {
 	path, err := filepath.Abs(exampleFile)
 	require.NoError(t, err)
 	text, err := os.ReadFile(path)
@@ -64,7 +64,7 @@ func TestTheExampleFileLoadsToTheDefaults(t *testing.T) {
 }
 
 // With its comments taken off, the example still loads.
-func TestTheCommentedSettingsOfTheExampleLoadToo(t *testing.T) {
+func TestExample_CommentedSettingsLoad(t *testing.T) {
 	text, err := os.ReadFile(exampleFile)
 	require.NoError(t, err)
 	var lines []string
@@ -139,7 +139,8 @@ func example() string {
 # role: what a role has no use for, it leaves alone. Lines may be left out.
 #
 # The environment overrides it (EVENTPULSE_HTTP_ADDR for http.addr), a flag
-# overrides both (--http.addr). Passwords are best left to the environment.
+# overrides both (--http.addr). Passwords are best left to the environment, or to
+# a file that a variable names (DATABASE_URL_FILE).
 #
 # Durations have a unit: 500ms, 5s, 1m30s. Sizes are bytes, or have one: 64KiB,
 # 10MiB. Settings whose default depends on the role stand as comments.
@@ -201,10 +202,13 @@ A setting has one name everywhere:
 | default | | weakest |
 
 - ` + "`REDIS_URL` and `DATABASE_URL`" + ` are honoured where ` + "`EVENTPULSE_REDIS_URL` and `EVENTPULSE_DATABASE_URL`" + ` are not set. A variable that is empty counts as not set.
+- Every variable has a sibling that ends in ` + "`_FILE`" + ` and names a file with the value, such as a mounted secret: ` + "`DATABASE_URL_FILE`, `REDIS_URL_FILE`, `EVENTPULSE_…_FILE`" + `. One newline at its end is not part of the value. Setting both is an error.
+- ` + "`PORT`" + `, where a hosting platform sets it, is the port of ` + "`http.addr`" + ` on all interfaces; ` + "`EVENTPULSE_HTTP_ADDR`" + ` is stronger.
+- Values in the file are read as they are written: ` + "`1.10`" + ` stays ` + "`1.10`" + `, and ` + "`012`" + ` is twelve.
 - The file is the one that ` + "`--config` or `EVENTPULSE_CONFIG`" + ` names, else ` + "`./" + firstFile + "` or `" + secondFile + "`" + ` where there is one. [configs/eventpulse.yaml](../configs/eventpulse.yaml) has every setting with its default.
 - One file and one environment can serve all roles: settings of another role are left alone. A name that no role knows, or a value that cannot be, stops the program before it does anything, with everything that is wrong at once, each with its source.
 - Durations have a unit: ` + "`500ms`, `5s`, `1m30s`" + `. Sizes are bytes or have a unit: ` + "`65536`, `64KiB`, `10MiB`" + `. Lists have commas between their elements.
-- ` + "`eventpulse config --role work`" + ` shows every value in force and where it came from, with passwords covered.
+- ` + "`eventpulse config --role work`" + ` shows every value in force and where it came from, with passwords masked.
 `)
 	section := ""
 	for _, s := range settingsOf(reflect.TypeFor[Config]()) {

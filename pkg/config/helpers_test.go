@@ -14,7 +14,7 @@ import (
 )
 
 // testConfig has a setting of every kind, so that loading is tested without
-// the rooms' settings, which come and go.
+// the packages' settings, which come and go.
 type testConfig struct {
 	Door  doorConfig  `config:"door"`
 	Redis vaultConfig `config:"redis"`
@@ -93,8 +93,13 @@ func isolate(t *testing.T) {
 	t.Helper()
 	t.Chdir(t.TempDir())
 	for _, pair := range os.Environ() {
-		if name, _, _ := strings.Cut(pair, "="); strings.HasPrefix(name, envPrefix) || name == "REDIS_URL" || name == "DATABASE_URL" {
+		switch name, _, _ := strings.Cut(pair, "="); name {
+		case "REDIS_URL", "DATABASE_URL", "REDIS_URL_FILE", "DATABASE_URL_FILE", portVariable:
 			t.Setenv(name, "")
+		default:
+			if strings.HasPrefix(name, envPrefix) {
+				t.Setenv(name, "")
+			}
 		}
 	}
 }

@@ -91,9 +91,6 @@ func (l loader) load() (string, []Entry, error) {
 // bind tells v where else s may come from, and returns which of the sources v
 // will take it from: "" when there is only the default.
 func (l loader) bind(v *viper.Viper, s setting, file string) (string, error) {
-	if err := v.BindEnv(append([]string{s.key}, s.variables()...)...); err != nil {
-		return "", err
-	}
 	if l.flags != nil {
 		if flag := l.flags.Lookup(s.key); flag != nil {
 			if err := v.BindFlagValue(s.key, boundFlag{flag}); err != nil {
@@ -104,8 +101,13 @@ func (l loader) bind(v *viper.Viper, s setting, file string) (string, error) {
 			}
 		}
 	}
-	if variable, ok := variableOf(s); ok {
-		return "env " + variable, nil
+	variable, ok, err := l.variableOf(s)
+	if err != nil {
+		return "", err
+	}
+	if ok {
+		v.Set(s.key, variable.value)
+		return "env " + variable.name, nil
 	}
 	if v.InConfig(s.key) {
 		return "file " + file, nil
@@ -126,9 +128,7 @@ func readFile(v *viper.Viper, flags *pflag.FlagSet) (string, error) {
 		candidates = []string{firstFile, secondFile}
 	}
 	for _, candidate := range candidates {
-		v.SetConfigFile(candidate)
-		v.SetConfigType("yaml")
-		err := v.ReadInConfig()
+		err := readYAML(v, candidate)
 		switch {
 		case err == nil:
 			return candidate, nil
@@ -143,13 +143,13 @@ func readFile(v *viper.Viper, flags *pflag.FlagSet) (string, error) {
 	return "", nil
 }
 
-// fileReason takes the wrapping off what viper says of a file.
+// fileReason says in a fragment why a file could not be read.
 func fileReason(err error) string {
 	if path, ok := errors.AsType[*fs.PathError](err); ok {
 		return "cannot be read: " + path.Err.Error()
 	}
-	if parse, ok := errors.AsType[viper.ConfigParseError](err); ok {
-		return "is not the YAML it should be: " + strings.TrimPrefix(parse.Unwrap().Error(), "yaml: ")
+	if parse, ok := errors.AsType[yamlError](err); ok {
+		return "is not the YAML it should be: " + strings.TrimPrefix(parse.Error(), "yaml: ")
 	}
 	return err.Error()
 }

@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestFlagOverEnvironmentOverFileOverDefault(t *testing.T) {
+func TestLoad_FlagOverEnvironmentOverFileOverDefault(t *testing.T) {
 	isolate(t)
 	c, entries, err := loadTest(t)
 	require.NoError(t, err)
@@ -39,7 +39,7 @@ func TestFlagOverEnvironmentOverFileOverDefault(t *testing.T) {
 	require.Equal(t, "EVENTPULSE_DOOR_ADDR", e.Env)
 }
 
-func TestEveryKindFromEverySource(t *testing.T) {
+func TestLoad_EveryKindFromEverySource(t *testing.T) {
 	want := testConfig{
 		Door: doorConfig{
 			Addr: ":2", Open: true, Visitors: 7, Short: -3, Share: 0.25, Wait: 1500 * time.Millisecond,
@@ -93,36 +93,7 @@ redis:
 	})
 }
 
-func TestPlainURLVariablesAreHonouredBelowOurs(t *testing.T) {
-	isolate(t)
-	t.Setenv("REDIS_URL", "redis://plain")
-	c, entries, err := loadTest(t)
-	require.NoError(t, err)
-	require.Equal(t, "redis://plain", c.Redis.URL)
-	require.Equal(t, "env REDIS_URL", entries["redis.url"].Source)
-
-	t.Setenv("EVENTPULSE_REDIS_URL", "redis://ours")
-	c, entries, err = loadTest(t)
-	require.NoError(t, err)
-	require.Equal(t, "redis://ours", c.Redis.URL)
-	require.Equal(t, "env EVENTPULSE_REDIS_URL", entries["redis.url"].Source)
-}
-
-func TestAnEmptyVariableIsNotSetAndAnEmptyFlagIs(t *testing.T) {
-	isolate(t)
-	t.Setenv("EVENTPULSE_DOOR_ADDR", "")
-	t.Setenv("EVENTPULSE_NO_SUCH", "")
-	c, _, err := loadTest(t)
-	require.NoError(t, err)
-	require.Equal(t, ":1", c.Door.Addr)
-
-	c, entries, err := loadTest(t, "--door.addr=")
-	require.NoError(t, err)
-	require.Empty(t, c.Door.Addr)
-	require.Equal(t, "flag --door.addr", entries["door.addr"].Source)
-}
-
-func TestEveryProblemIsReportedAtOnce(t *testing.T) {
+func TestLoad_ReportsEveryProblemAtOnce(t *testing.T) {
 	isolate(t)
 	file := writeFile(t, `
 door:
@@ -158,7 +129,7 @@ redis: 6
 	require.Len(t, got, len(want), "%v", err)
 }
 
-func TestAnInvalidSettingNamesItsSourceAndTheRoomsReason(t *testing.T) {
+func TestLoad_InvalidSettingNamesItsSource(t *testing.T) {
 	isolate(t)
 	_, _, err := loadTest(t, "--door.wait=-1s")
 	require.EqualError(t, err, "door.wait = -1s (flag --door.wait): must be positive, as door.visitors is")
@@ -167,11 +138,11 @@ func TestAnInvalidSettingNamesItsSourceAndTheRoomsReason(t *testing.T) {
 	require.EqualError(t, err, "door: the whole door is wrong")
 }
 
-func TestSecretsAreCoveredEverywhere(t *testing.T) {
+func TestLoad_MasksSecretsInErrors(t *testing.T) {
 	isolate(t)
 	for _, value := range []string{
 		"redis://ann:hunter22@host:6379/0", // in order
-		"http://ann:hunter22@host",         // refused by the room, which quotes it
+		"http://ann:hunter22@host",         // rejected by Validate, which quotes it
 		"redis//ann:hunter22@host",
 		"redis://ann:hunter22/@host",
 		"redis://ann:hunter22%zz@host:x",
@@ -188,7 +159,7 @@ func TestSecretsAreCoveredEverywhere(t *testing.T) {
 	require.NotContains(t, err.Error(), "hunter22")
 }
 
-func TestMaskKeepsWhatIsNotSecret(t *testing.T) {
+func TestMask_KeepsWhatIsNotSecret(t *testing.T) {
 	for in, want := range map[string]string{
 		"":                           "",
 		"redis://h:6379/0":           "redis://h:6379/0",
@@ -210,7 +181,7 @@ func TestMaskKeepsWhatIsNotSecret(t *testing.T) {
 	}
 }
 
-func TestTheFile(t *testing.T) {
+func TestLoad_File(t *testing.T) {
 	t.Run("named and missing is an error", func(t *testing.T) {
 		isolate(t)
 		_, _, err := loadTest(t, "--config", "nowhere.yaml")
@@ -243,21 +214,6 @@ func TestTheFile(t *testing.T) {
 			require.Equal(t, "default", entries["door.addr"].Source)
 		}
 	})
-	t.Run("that is no YAML says where", func(t *testing.T) {
-		isolate(t)
-		for _, content := range []string{"door:\n\taddr: x\n", "- a\n- b\n", "door: {addr: a}\ndoor: {addr: b}\n"} {
-			_, _, err := loadTest(t, "--config", writeFile(t, content))
-			require.ErrorContains(t, err, "is not the YAML it should be", content)
-		}
-	})
-	t.Run("numbers and words become text", func(t *testing.T) {
-		isolate(t)
-		for content, want := range map[string]string{"5": "5", "true": "true", "no": "no", "-0.5": "-0.5", `"1.10"`: "1.10"} {
-			c, _, err := loadTest(t, "--config", writeFile(t, "door: {addr: "+content+"}"))
-			require.NoError(t, err)
-			require.Equal(t, want, c.Door.Addr)
-		}
-	})
 	t.Run("keys under a setting are unknown", func(t *testing.T) {
 		isolate(t)
 		_, _, err := loadTest(t, "--config", writeFile(t, "door: {addr: {host: x}}"))
@@ -265,32 +221,7 @@ func TestTheFile(t *testing.T) {
 	})
 }
 
-func TestVariablesOfKubernetesServicesAreNobodysMistake(t *testing.T) {
-	isolate(t)
-	for name, value := range map[string]string{
-		"EVENTPULSE_SERVICE_HOST":               "10.0.0.1",
-		"EVENTPULSE_SERVICE_PORT":               "3000",
-		"EVENTPULSE_SERVICE_PORT_HTTP":          "3000",
-		"EVENTPULSE_PORT":                       "tcp://10.0.0.1:3000",
-		"EVENTPULSE_PORT_3000_TCP":              "tcp://10.0.0.1:3000",
-		"EVENTPULSE_PORT_3000_TCP_PROTO":        "tcp",
-		"EVENTPULSE_DB_PORT":                    "tcp://10.0.0.2:5432",
-		"EVENTPULSE_DB_PORT_5432_TCP_ADDR":      "10.0.0.2",
-		"EVENTPULSE_SERVE_ADMIN_SERVICE_HOST":   "10.0.0.3",
-		"EVENTPULSE_SERVE_ADMIN_SERVICE_PORT":   "9464",
-		"EVENTPULSE_REDIS_MASTER_PORT_6379_TCP": "tcp://10.0.0.4:6379",
-	} {
-		t.Setenv(name, value)
-	}
-	_, _, err := loadTest(t)
-	require.NoError(t, err)
-
-	t.Setenv("EVENTPULSE_PORT", "3000")
-	_, _, err = loadTest(t)
-	require.ErrorContains(t, err, "EVENTPULSE_PORT (environment): unknown variable")
-}
-
-func TestSizesAndDurationsReadBackAsTheyAreWritten(t *testing.T) {
+func TestFormat_ReadsBack(t *testing.T) {
 	for n, want := range map[int64]string{0: "0", 1: "1", 1023: "1023", 1024: "1KiB", 1536: "1536", 64 << 20: "64MiB", 3 << 30: "3GiB", -1: "-1"} {
 		require.Equal(t, want, formatSize(n))
 		back, err := parseSize(want)
@@ -312,7 +243,7 @@ func TestSizesAndDurationsReadBackAsTheyAreWritten(t *testing.T) {
 	}
 }
 
-func TestHelpShowsTypeUsageAndDefault(t *testing.T) {
+func TestAddFlags_HelpShowsTypeUsageAndDefault(t *testing.T) {
 	isolate(t)
 	_, _, err := loadTest(t)
 	require.NoError(t, err)

@@ -20,11 +20,11 @@ type Loaded struct {
 	entries []Entry
 }
 
-// Entry is one setting in force, fit to be shown: secrets are covered.
+// Entry is one setting in force, fit to be shown: secrets are masked.
 type Entry struct {
 	Key   string `json:"key"`
 	Value string `json:"value"`
-	// Default is what Value would be, had nobody said anything.
+	// Default is what Value would be, with nothing configured.
 	Default string `json:"default"`
 	// Source is "default", "file PATH", "env NAME" or "flag --KEY".
 	Source string `json:"source"`
@@ -65,7 +65,7 @@ func (l *Loaded) WriteTable(w io.Writer) error {
 }
 
 // WriteYAML writes the configuration as a file that can be loaded, once the
-// covered secrets are filled in, with a comment on every setting that is not
+// masked secrets are filled in, with a comment on every setting that is not
 // at its default saying where it came from.
 func (l *Loaded) WriteYAML(w io.Writer) error {
 	var b strings.Builder

@@ -54,7 +54,7 @@ func readableDuration(_ []string, a slog.Attr) slog.Attr {
 	return a
 }
 
-// level is info for what Validate refuses.
+// level is info for what Validate rejects.
 func (l Log) level() (slog.Level, bool) {
 	switch strings.ToLower(l.Level) {
 	case "debug":

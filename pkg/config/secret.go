@@ -5,11 +5,11 @@ import (
 	"strings"
 )
 
-// covered stands where something secret was.
-const covered = "*****"
+// masked stands where something secret was.
+const masked = "*****"
 
-// mask returns a URL with its password covered, and the values of parameters
-// that carry one. What cannot be taken apart with certainty is covered whole,
+// mask returns a URL with its password masked, and the values of parameters
+// that carry one. What cannot be taken apart with certainty is masked whole,
 // but for its scheme: better hidden than half shown.
 func mask(text string) string {
 	scheme, rest, ok := strings.Cut(text, "://")
@@ -18,7 +18,7 @@ func mask(text string) string {
 		if text == "" || strings.HasPrefix(text, "sqlite:") && !strings.ContainsAny(text, "@?") {
 			return text
 		}
-		return covered
+		return masked
 	}
 	// An unescaped "/", "?" or "#" in a password ends the authority early and
 	// leaves the "@" behind it.
@@ -28,16 +28,16 @@ func mask(text string) string {
 	}
 	authority, tail := rest[:end], rest[end:]
 	if _, err := url.Parse(text); err != nil || strings.Contains(tail, "@") {
-		return scheme + "://" + covered
+		return scheme + "://" + masked
 	}
 	if at := strings.LastIndex(authority, "@"); at >= 0 {
 		user, password, ok := strings.Cut(authority[:at], ":")
 		switch {
 		case ok && password != "":
-			authority = user + ":" + covered + authority[at:]
+			authority = user + ":" + masked + authority[at:]
 		case strings.HasPrefix(scheme, "redis"):
 			// A password where the user belongs is a common slip.
-			authority = covered + authority[at:]
+			authority = masked + authority[at:]
 		}
 	}
 	path, query, ok := strings.Cut(tail, "?")
@@ -53,7 +53,7 @@ func maskQuery(query string) string {
 		name, _, ok := strings.Cut(pair, "=")
 		if lower := strings.ToLower(name); ok && (strings.Contains(lower, "pass") ||
 			strings.Contains(lower, "secret") || strings.Contains(lower, "token")) {
-			pairs[i] = name + "=" + covered
+			pairs[i] = name + "=" + masked
 		}
 	}
 	return strings.Join(pairs, "&")

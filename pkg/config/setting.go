@@ -150,7 +150,7 @@ func (s setting) text(root reflect.Value) string {
 	return format(s.kind, root.FieldByIndex(s.index))
 }
 
-// shown is text with what must not be seen covered.
+// shown is text with secrets masked.
 func (s setting) shown(root reflect.Value) string {
 	if s.secret {
 		return mask(s.text(root))

@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// validate asks every section that has a Validate method, and gives
-// each answer the value and the source of the setting it names.
+// validate calls Validate on every section that has it, and gives each error
+// the value and the source of the setting it names.
 func (l loader) validate(all schema, entries []Entry) []error {
 	var problems []error
 	for _, field := range reflect.VisibleFields(l.root.Type()) {
@@ -15,12 +15,12 @@ func (l loader) validate(all schema, entries []Entry) []error {
 		if !slices.Contains(l.sections, section) {
 			continue
 		}
-		room, ok := reflect.TypeAssert[interface{ Validate() error }](l.root.FieldByIndex(field.Index))
+		validator, ok := reflect.TypeAssert[interface{ Validate() error }](l.root.FieldByIndex(field.Index))
 		if !ok {
 			continue
 		}
-		for _, err := range split(room.Validate()) {
-			problems = append(problems, l.blame(err, section, all, entries))
+		for _, err := range split(validator.Validate()) {
+			problems = append(problems, l.attribute(err, section, all, entries))
 		}
 	}
 	return problems
@@ -42,10 +42,9 @@ func split(err error) []error {
 	return parts
 }
 
-// blame turns what a section says into a SettingError of the setting it names
-// first, by its key. Rooms do not know where their values come from; here it
-// is known.
-func (l loader) blame(err error, section string, all schema, entries []Entry) error {
+// attribute turns an error of a section into a SettingError of the setting it
+// names first, by its key. Packages do not know where their values come from.
+func (l loader) attribute(err error, section string, all schema, entries []Entry) error {
 	message := err.Error()
 	first, at := -1, len(message)
 	for i, s := range all {

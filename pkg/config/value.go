@@ -12,8 +12,8 @@ import (
 	"github.com/dustin/go-humanize"
 )
 
-// assign sets field to raw: the text of a flag or variable, or what a YAML
-// scalar or list became. The error says what was expected, without the value.
+// assign sets field to raw: the text of a flag, a variable or a YAML scalar, or
+// a YAML list. The error says what was expected, without the value.
 func assign(k kind, field reflect.Value, raw any) error {
 	if k == kindList {
 		list, err := listOf(raw)
@@ -86,23 +86,12 @@ func parseSize(text string) (int64, error) {
 	return int64(n), nil
 }
 
-// scalar returns the text that raw was written as. YAML has already turned
-// some text into numbers; fractions do not come back as they were written
-// (1.10 is 1.1), so for those the author is asked to quote what is a text.
+// scalar returns the text of raw, which is text unless a file has something
+// else there.
 func scalar(raw any) (string, error) {
 	switch v := raw.(type) {
 	case string:
 		return v, nil
-	case bool:
-		return strconv.FormatBool(v), nil
-	case int:
-		return strconv.Itoa(v), nil
-	case int64:
-		return strconv.FormatInt(v, 10), nil
-	case uint64:
-		return strconv.FormatUint(v, 10), nil
-	case float64:
-		return strconv.FormatFloat(v, 'g', -1, 64), nil
 	case []any:
 		return "", errors.New("expected one value, not a list")
 	case map[string]any:
