@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"sync"
 
+	"github.com/eventpulse/eventpulse/pkg/api/ingestion"
 	"github.com/eventpulse/eventpulse/pkg/config"
 	"github.com/eventpulse/eventpulse/pkg/httpserver"
 	"github.com/eventpulse/eventpulse/pkg/ingest"
@@ -21,7 +22,7 @@ type Serve struct {
 	admin   *httpserver.Admin
 	keeper  *groupKeeper
 	spool   *spool.Spool // nil when there is none
-	ingest  *ingest.Handler
+	ingest  *ingest.Service
 	cleanup cleanup
 }
 
@@ -62,10 +63,11 @@ func newServe(cfg config.Config, log *slog.Logger, reg httpserver.Registry) (_ *
 	if err != nil {
 		return nil, err
 	}
-	s.http, err = httpserver.New(cfg.HTTP, s.ingest, redis.Ping, log, reg)
+	s.http, err = httpserver.New(cfg.HTTP, log, reg)
 	if err != nil {
 		return nil, err
 	}
+	ingestion.New(s.ingest, cfg.Ingest.Limits, redis.Ping).Mount(s.http)
 	s.admin, err = httpserver.NewAdmin(cfg.Admin, []httpserver.Check{
 		{Name: "http", Probe: s.http.Ready},
 		ready,

@@ -17,7 +17,7 @@ import (
 const (
 	adminReadTimeout     = 5 * time.Second
 	adminShutdownTimeout = 5 * time.Second
-	// adminWriteTimeout leaves room for a profile of half a minute.
+	// adminWriteTimeout leaves time for a profile of half a minute.
 	adminWriteTimeout = time.Minute
 	// maxReason bounds what a failed check says.
 	maxReason = 300
@@ -52,12 +52,12 @@ type Admin struct {
 type adminCheck struct {
 	name     string
 	advisory bool
-	*probe
+	*Probe
 }
 
 // NewAdmin returns an admin listener over checks and what reg gathers, and
-// adds to it eventpulse_ready: what the readiness probe would say at the moment
-// it is gathered, for which it asks the checks. It binds nothing yet. Without
+// registers eventpulse_ready with it: what the readiness probe would say at the
+// moment it is gathered, for which it asks the checks. It binds nothing yet. Without
 // an address it serves nothing, and its methods do no more than wait.
 func NewAdmin(cfg AdminConfig, checks []Check, reg Registry, log *slog.Logger) (*Admin, error) {
 	if err := cfg.Validate(); err != nil {
@@ -65,11 +65,9 @@ func NewAdmin(cfg AdminConfig, checks []Check, reg Registry, log *slog.Logger) (
 	}
 	a := &Admin{}
 	for _, c := range checks {
-		a.checks = append(a.checks, adminCheck{c.Name, c.Advisory, &probe{check: c.Probe}})
+		a.checks = append(a.checks, adminCheck{c.Name, c.Advisory, NewProbe(c.Probe)})
 	}
-	if err := reg.Register(a.readyGauge()); err != nil {
-		return nil, fmt.Errorf("register the metric of readiness: %w", err)
-	}
+	a.registerReady(reg)
 	if cfg.Addr == "" {
 		return a, nil
 	}
@@ -81,7 +79,7 @@ func NewAdmin(cfg AdminConfig, checks []Check, reg Registry, log *slog.Logger) (
 	a.web = &web{
 		addr:     cfg.Addr,
 		http:     srv,
-		edge:     &edge{maxHead: 4 * headerSlop},
+		ln:       &listener{maxHead: 4 * headerSlop},
 		shutdown: adminShutdownTimeout,
 		drain:    a.Drain,
 	}
@@ -105,7 +103,7 @@ func (a *Admin) Addr() string {
 	if a.web == nil {
 		return ""
 	}
-	return a.web.bound()
+	return a.web.boundAddr()
 }
 
 // Serve serves, after [Admin.Listen] if need be, until ctx ends. It should
@@ -150,7 +148,7 @@ func (a *Admin) routes(cfg AdminConfig, gatherer prometheus.Gatherer, log *slog.
 		mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if c := connOf(r); c != nil && !c.begin(r) {
+		if c := connOf(r); c != nil && !c.begin(r, false) {
 			w.Header().Set("Connection", "close")
 			text(w, http.StatusBadRequest, "contradictory framing\n")
 			return

@@ -33,7 +33,7 @@ func startAdmin(t *testing.T, cfg AdminConfig, checks ...Check) *Admin {
 func get(t *testing.T, a *Admin, path string) (int, string) {
 	t.Helper()
 	tr := &http.Transport{DisableKeepAlives: true}
-	res, err := (&http.Client{Transport: tr, Timeout: patience}).Get("http://" + a.Addr() + path)
+	res, err := (&http.Client{Transport: tr, Timeout: timeout}).Get("http://" + a.Addr() + path)
 	require.NoError(t, err)
 	defer res.Body.Close()
 	body, err := io.ReadAll(res.Body)
@@ -44,7 +44,7 @@ func get(t *testing.T, a *Admin, path string) (int, string) {
 func TestAdmin(t *testing.T) {
 	hang := make(chan struct{})
 	defer close(hang)
-	well := Check{Name: "redis", Probe: pong}
+	well := Check{Name: "redis", Probe: func(context.Context) error { return nil }}
 	ill := Check{Name: "schema", Probe: func(context.Context) error { return errors.New("schema is behind:\nrun migrate up") }}
 	hung := Check{Name: "database", Probe: func(context.Context) error { <-hang; return nil }}
 	advice := Check{Name: "advice", Probe: func(context.Context) error { return errors.New("gone") }, Advisory: true}
@@ -107,15 +107,15 @@ func TestAdminWithoutAddress(t *testing.T) {
 func TestProbeRunsOnceAtATime(t *testing.T) {
 	calls := make(chan struct{}, 100)
 	open := make(chan struct{})
-	p := &probe{check: func(context.Context) error {
+	p := NewProbe(func(context.Context) error {
 		calls <- struct{}{}
 		<-open
 		return nil
-	}}
+	})
 	ctx, cancel := context.WithCancel(context.Background())
 	results := make(chan error, 10)
 	for range 10 {
-		go func() { results <- p.run(ctx) }()
+		go func() { results <- p.Run(ctx) }()
 	}
 	<-calls
 	cancel()
@@ -124,7 +124,7 @@ func TestProbeRunsOnceAtATime(t *testing.T) {
 	}
 	require.Empty(t, calls, "one call for all")
 	close(open)
-	eventually(t, func() bool { return p.run(context.Background()) == nil }, "well again")
+	eventually(t, func() bool { return p.Run(context.Background()) == nil }, "well again")
 }
 
 func TestConfigNamesItsKeys(t *testing.T) {
@@ -143,17 +143,8 @@ func TestConfigNamesItsKeys(t *testing.T) {
 	for _, addr := range []string{"3000", ":http!", ":99999", "a:b:c"} {
 		require.ErrorContains(t, AdminConfig{Addr: addr}.Validate(), "admin.addr: ", addr)
 	}
-	_, err = New(Config{}, &fake{}, pong, quiet(), newRegistry())
+	_, err = New(Config{}, quiet(), newRegistry())
 	require.Error(t, err)
 	_, err = NewAdmin(AdminConfig{Addr: "x"}, nil, newRegistry(), quiet())
 	require.Error(t, err)
-	reg := newRegistry()
-	_, err = NewAdmin(AdminConfig{}, nil, reg, quiet())
-	require.NoError(t, err)
-	_, err = NewAdmin(AdminConfig{}, nil, reg, quiet())
-	require.ErrorContains(t, err, "register the metric of readiness")
-	_, err = New(testConfig(), &fake{}, pong, quiet(), reg)
-	require.NoError(t, err)
-	_, err = New(testConfig(), &fake{}, pong, quiet(), reg)
-	require.ErrorContains(t, err, "register HTTP metrics")
 }

@@ -3,7 +3,6 @@ package httpserver
 import (
 	"bufio"
 	"bytes"
-	"context"
 	"fmt"
 	"io"
 	"net"
@@ -13,7 +12,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 )
 
@@ -21,20 +19,21 @@ import (
 var benchBody = `{"event_type":"push","source":"github","timestamp":"2024-05-01T12:00:00Z","payload":{"text":"` +
 	strings.Repeat("x", 400) + `"}}`
 
-// forgetful is an Ingester that accepts everything and keeps nothing.
-type forgetful struct{}
-
-func (forgetful) One(context.Context, string) (uuid.UUID, error) { return someID, nil }
-
-func (forgetful) Batch(context.Context, string) ([]uuid.UUID, error) {
-	return []uuid.UUID{someID}, nil
-}
-
-func newBench(b *testing.B) *Server {
+func newBench(b *testing.B, opts ...Option) *Server {
 	cfg := DefaultConfig()
 	cfg.Addr, cfg.DrainDelay = "127.0.0.1:0", 0
-	s, err := New(cfg, forgetful{}, pong, quiet(), newRegistry())
+	s, err := New(cfg, quiet(), newRegistry())
 	require.NoError(b, err)
+	s.Mount("POST /api/v1/events", HandlerFunc(func(w http.ResponseWriter, r *http.Request) error {
+		if err := RequireJSON(r); err != nil {
+			return err
+		}
+		if _, err := ReadBody(w, r); err != nil {
+			return err
+		}
+		WriteJSON(w, http.StatusAccepted, accepted)
+		return nil
+	}), opts...)
 	return s
 }
 
@@ -60,19 +59,17 @@ func bare(w http.ResponseWriter, r *http.Request) {
 	}
 	w.Header()["Content-Type"] = typeJSON
 	w.WriteHeader(http.StatusAccepted)
-	_, _ = w.Write(appendAccepted(nil, someID))
+	_, _ = w.Write(accepted)
 }
 
 // BenchmarkLoopback is one request after the other over one connection.
 func BenchmarkLoopback(b *testing.B) {
-	b.Run("server", func(b *testing.B) {
-		s := newBench(b)
-		serveAndRun(b, s.Listen, s.Addr, s.web.http.Serve, func() net.Listener { return s.web.ln }, s.Close)
-	})
-	b.Run("server without edge", func(b *testing.B) {
-		s := newBench(b)
-		serveAndRun(b, s.Listen, s.Addr, s.web.http.Serve, func() net.Listener { return s.web.edge.Listener }, s.Close)
-	})
+	for name, opts := range map[string][]Option{"server": nil, "server, hang-ups ignored": {IgnoreHangup()}} {
+		b.Run(name, func(b *testing.B) {
+			s := newBench(b, opts...)
+			serveAndRun(b, s.Listen, s.Addr, s.web.http.Serve, func() net.Listener { return s.web.ln }, s.Close)
+		})
+	}
 	b.Run("bare", func(b *testing.B) {
 		srv := &http.Server{Handler: http.HandlerFunc(bare)}
 		var ln net.Listener
@@ -114,17 +111,4 @@ func serveAndRun(b *testing.B, listen func() error, addr func() string, serve fu
 	require.NoError(b, nc.Close())
 	require.NoError(b, stop())
 	<-done
-}
-
-func BenchmarkAcceptedBatch(b *testing.B) {
-	ids := make([]uuid.UUID, 1000)
-	for i := range ids {
-		ids[i] = uuid.New()
-	}
-	var dst []byte
-	b.ReportAllocs()
-	for b.Loop() {
-		dst = appendAcceptedBatch(dst[:0], ids)
-	}
-	b.SetBytes(int64(len(dst)))
 }

@@ -12,10 +12,10 @@ import (
 // maxKept is the largest scratch buffer worth keeping for the next request.
 const maxKept = 1 << 20
 
-// errBodyTooLarge and errNoRoom end the reading of a body.
+// errBodyTooLarge and errBusy end the reading of a body.
 var (
 	errBodyTooLarge = errors.New("body too large")
-	errNoRoom       = errors.New("too many bytes of bodies held")
+	errBusy         = errors.New("too many bytes of bodies held")
 )
 
 // bodies reads request bodies of up to limit bytes. Its methods may be called
@@ -26,20 +26,42 @@ type bodies struct {
 	scratch sync.Pool // of *[]byte
 }
 
-func newBodies(limit int64) (*bodies, error) {
-	inflate, err := newInflater(limit)
-	if err != nil {
-		return nil, err
-	}
-	b := &bodies{limit: limit, inflate: inflate}
+func newBodies(limit int64) *bodies {
+	b := &bodies{limit: limit, inflate: newInflater(limit)}
 	b.scratch.New = func() any { return new([]byte) }
-	return b, nil
+	return b
 }
 
-// read returns r's body as text, decoded. The bytes it holds are on room: of
-// what is announced no more than arrives, or a few connections that announce
-// much and send nothing would keep everybody else out.
-func (b *bodies) read(r *http.Request, room *lease) (string, error) {
+// ReadBody returns the request's body as text, decompressed as its
+// Content-Encoding says and within the route's limit. It counts the request and
+// its bytes as in flight until the handler returns; the text may be kept for
+// longer.
+//
+// The error is for [WriteError]. w must be, or wrap, the one that a mounted
+// handler was called with, and ReadBody is called once.
+func ReadBody(w http.ResponseWriter, r *http.Request) (string, error) {
+	own := responseOf(w)
+	if own == nil {
+		return "", errors.New("httpserver: ReadBody with the ResponseWriter of another server")
+	}
+	s := own.server
+	if !s.inFlight.acquire(1) {
+		return "", &Problem{Status: http.StatusServiceUnavailable, Detail: "too many requests are in progress"}
+	}
+	own.admitted = true
+	text, err := own.route.bodies.read(r, own.rawBody(), &own.held)
+	if err != nil {
+		return "", err
+	}
+	own.consumed = true
+	s.metrics.bodyBytes.Add(float64(len(text)))
+	return text, nil
+}
+
+// read returns r's body, which it reads from src, as text. The bytes it holds
+// are on held: of what is announced no more than arrives, or a few connections
+// that announce much and send nothing would keep everybody else out.
+func (b *bodies) read(r *http.Request, src io.Reader, held *lease) (string, error) {
 	coding, err := codingOf(r.Header)
 	if err != nil {
 		return "", err
@@ -50,13 +72,13 @@ func (b *bodies) read(r *http.Request, room *lease) (string, error) {
 	case r.ContentLength > b.limit:
 		return "", b.failed(errBodyTooLarge)
 	case r.ContentLength > 0 && coding == identity:
-		text, err := exact(r.Body, r.ContentLength, room)
+		text, err := exact(src, r.ContentLength, held)
 		return text, b.failed(err)
 	}
 
 	wire := b.scratch.Get().(*[]byte)
 	defer b.keep(wire)
-	if *wire, err = readUpTo(b.limit, metered{r.Body, room}, (*wire)[:0]); err != nil {
+	if *wire, err = readUpTo(b.limit, metered{src, held}, (*wire)[:0]); err != nil {
 		return "", b.failed(err)
 	}
 	if coding == identity {
@@ -68,23 +90,24 @@ func (b *bodies) read(r *http.Request, room *lease) (string, error) {
 	if *plain, err = b.inflate.inflate(r.Context(), coding, *wire, (*plain)[:0]); err != nil {
 		return "", b.failed(err)
 	}
-	room.end() // what came over the wire is done with
-	if !room.take(int64(len(*plain))) {
-		return "", b.failed(errNoRoom)
+	held.release() // what came over the wire is done with
+	if !held.acquire(int64(len(*plain))) {
+		return "", b.failed(errBusy)
 	}
 	return string(*plain), nil
 }
 
-// firstPiece is how much of an announced body is made room for at once.
-const firstPiece = 64 << 10
+// firstBuffer is how much of an announced body is allocated at once.
+const firstBuffer = 64 << 10
 
 // exact reads n bytes, which the sender announced, and makes them a string
-// without copying them, unless there are so many that room is made by and by.
-func exact(r io.Reader, n int64, room *lease) (string, error) {
-	buf := make([]byte, min(n, firstPiece))
+// without copying them, unless there are so many that the buffer grows by and
+// by.
+func exact(r io.Reader, n int64, held *lease) (string, error) {
+	buf := make([]byte, min(n, firstBuffer))
 	for read := int64(0); ; {
-		if !room.take(int64(len(buf)) - read) {
-			return "", errNoRoom
+		if !held.acquire(int64(len(buf)) - read) {
+			return "", errBusy
 		}
 		if _, err := io.ReadFull(r, buf[read:]); err != nil {
 			if err == io.EOF && read > 0 {
@@ -117,24 +140,24 @@ func (b *bodies) failed(err error) error {
 	if err == nil {
 		return nil
 	}
-	var f *failure
+	var p *Problem
 	switch {
-	case errors.As(err, &f):
-		return f
-	case errors.Is(err, errNoRoom):
-		return &failure{status: http.StatusServiceUnavailable, detail: "too many bytes are being received at once", cause: err}
+	case errors.As(err, &p):
+		return p
+	case errors.Is(err, errBusy):
+		return &Problem{Status: http.StatusServiceUnavailable, Detail: "too many bytes are being received at once", Err: err}
 	case errors.Is(err, errBodyTooLarge):
-		f = tooLarge(b.limit)
+		p = tooLarge(b.limit)
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		f = &failure{status: http.StatusRequestTimeout, detail: "the request body did not arrive in time"}
+		p = &Problem{Status: http.StatusRequestTimeout, Detail: "the request body did not arrive in time"}
 	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):
-		f = &failure{status: http.StatusBadRequest, detail: "the request body ended before it was complete"}
+		p = &Problem{Status: http.StatusBadRequest, Detail: "the request body ended before it was complete"}
 	default:
-		f = &failure{status: http.StatusBadRequest, detail: "the request body's chunked encoding is malformed"}
+		p = &Problem{Status: http.StatusBadRequest, Detail: "the request body's chunked encoding is malformed"}
 	}
 	// The rest of the body is still to come, or never will.
-	f.close, f.cause = true, err
-	return f
+	p.close, p.Err = true, err
+	return p
 }
 
 // readUpTo appends all of r to dst, errBodyTooLarge when that makes dst longer
@@ -158,17 +181,17 @@ func readUpTo(limit int64, r io.Reader, dst []byte) ([]byte, error) {
 	}
 }
 
-// metered takes room for what it reads, as it reads it.
+// metered counts what it reads, as it reads it.
 type metered struct {
 	io.Reader
-	room *lease
+	held *lease
 }
 
 // Read implements [io.Reader].
 func (m metered) Read(p []byte) (int, error) {
 	n, err := m.Reader.Read(p)
-	if !m.room.take(int64(n)) {
-		return 0, errNoRoom
+	if !m.held.acquire(int64(n)) {
+		return 0, errBusy
 	}
 	return n, err
 }

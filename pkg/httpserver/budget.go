@@ -8,9 +8,9 @@ type budget struct {
 	held  atomic.Int64
 }
 
-// take takes n more and reports whether the limit allows it; if not, nothing
-// is taken.
-func (b *budget) take(n int64) bool {
+// acquire adds n and reports whether the limit allows it; if not, nothing is
+// added.
+func (b *budget) acquire(n int64) bool {
 	if b.held.Add(n) > b.limit {
 		b.held.Add(-n)
 		return false
@@ -18,8 +18,8 @@ func (b *budget) take(n int64) bool {
 	return true
 }
 
-// give gives back n taken before.
-func (b *budget) give(n int64) { b.held.Add(-n) }
+// release gives back n acquired before.
+func (b *budget) release(n int64) { b.held.Add(-n) }
 
 // lease is what one request holds of a budget.
 type lease struct {
@@ -27,17 +27,17 @@ type lease struct {
 	held int64
 }
 
-// take takes n more and reports whether there was room.
-func (l *lease) take(n int64) bool {
-	if !l.of.take(n) {
+// acquire adds n and reports whether the budget allows it.
+func (l *lease) acquire(n int64) bool {
+	if !l.of.acquire(n) {
 		return false
 	}
 	l.held += n
 	return true
 }
 
-// end gives back all of it. The lease may be used again.
-func (l *lease) end() {
-	l.of.give(l.held)
+// release gives back all of it. The lease may be used again.
+func (l *lease) release() {
+	l.of.release(l.held)
 	l.held = 0
 }

@@ -17,8 +17,8 @@ const (
 	// read after its last answer.
 	lingerTime  = 500 * time.Millisecond
 	lingerBytes = 16 << 20
-	// refusalTimeout bounds the writing of an answer outside any request.
-	refusalTimeout = time.Second
+	// rejectionTimeout bounds the writing of an answer outside any request.
+	rejectionTimeout = time.Second
 )
 
 // conn stands between net/http and one TCP connection for what cannot be done
@@ -32,7 +32,7 @@ const (
 //   - It closes without resetting: what the peer is still sending is read
 //     away for a moment, so that the answer already sent is not lost.
 //
-// It parses no framing. It hands up at most one block of bytes ending in a
+// It parses no framing (RFC 9112, section 6). It hands up at most one block of bytes ending in a
 // blank line per Read, except inside a body of known length; every head and
 // every chunked body ends in one, so net/http never holds bytes of the next
 // request, and what was handed up since the last blank line is exactly the
@@ -41,7 +41,7 @@ const (
 // Reads are never concurrent with each other: net/http sees to that.
 type conn struct {
 	net.Conn
-	edge *edge
+	ln *listener
 
 	buf  [4096]byte // holds rest
 	rest []byte     // received, not yet handed up
@@ -53,16 +53,21 @@ type conn struct {
 	// last is what the last complete block said about framing.
 	last framing
 
+	// ignoreHangup makes reads beside a handler return at once.
+	ignoreHangup bool
+
 	// serving is set from the start of a handler until the connection is
 	// idle again: what is written meanwhile is the handler's.
 	serving atomic.Bool
-	// refused is set once c has had the last word.
-	refused bool
+	// hijacked is set once a handler has taken the connection over.
+	hijacked atomic.Bool
+	// rejected is set once c has answered by itself; nothing follows that.
+	rejected bool
 	// linger asks for the careful way of closing.
 	linger atomic.Bool
-	// spoken says that c is not among edge.fresh, busy that it is counted
-	// in edge.busy, closed that it is not in edge.open.
-	spoken       bool
+	// used says that c is not among listener.fresh, busy that it is counted
+	// in listener.busy, closed that it is not in listener.open.
+	used         bool
 	busy, closed atomic.Bool
 }
 
@@ -71,16 +76,18 @@ func (c *conn) setBusy(busy bool) {
 		return
 	}
 	if busy {
-		c.edge.busy.Add(1)
+		c.ln.busy.Add(1)
 	} else {
-		c.edge.busy.Add(-1)
+		c.ln.busy.Add(-1)
 	}
 }
 
-// begin tells c that a handler starts on r, before r's body is read. It
-// reports whether the framing of r is beyond doubt.
-func (c *conn) begin(r *http.Request) bool {
-	c.chunked = c.last.coding
+// begin tells c that a handler starts on r, before r's body is read, and
+// whether it wants to know when the peer hangs up. It reports whether the framing
+// of r is beyond doubt (RFC 9112, section 6.1).
+func (c *conn) begin(r *http.Request, ignoreHangup bool) bool {
+	// In this order: a read beside the handler looks at serving first.
+	c.chunked, c.ignoreHangup = c.last.coding, ignoreHangup
 	c.serving.Store(true)
 	if r.ContentLength > 0 {
 		c.body = r.ContentLength
@@ -94,15 +101,24 @@ func (c *conn) idle() {
 	c.setBusy(len(c.head)+len(c.rest) > 0)
 }
 
+// hijack leaves the connection to a handler, from where net/http has read to.
+func (c *conn) hijack() {
+	c.hijacked.Store(true)
+	c.ln.hijack(c)
+}
+
 // Read implements [net.Conn].
 //
 // While a handler runs and its request's body has been read, only net/http
-// itself reads, to learn whether the peer hangs up meanwhile. That changes
-// nothing here, since what was sent counts; told at once that there is nothing,
-// net/http does not wait for it, which spares each request a goroutine in the
-// poller and two deadlines, a tenth of what it costs.
+// itself reads, to learn whether the peer hangs up meanwhile. A route that does
+// not care is told at once that there is nothing, which net/http takes for an
+// answer and does not wait. That spares each request a goroutine in the poller
+// and two deadlines: BenchmarkLoopback has what it costs.
 func (c *conn) Read(p []byte) (int, error) {
-	if c.serving.Load() && c.body == 0 && !c.chunked {
+	if c.hijacked.Load() {
+		return c.readHijacked(p)
+	}
+	if c.serving.Load() && c.ignoreHangup && c.body == 0 && !c.chunked {
 		return 0, nil
 	}
 	if len(c.rest) == 0 {
@@ -118,15 +134,25 @@ func (c *conn) Read(p []byte) (int, error) {
 		}
 		c.rest = c.buf[:n]
 		c.setBusy(true)
-		if !c.spoken {
-			c.spoken = true
-			c.edge.spoke(c)
+		if !c.used {
+			c.used = true
+			c.ln.established(c)
 		}
 	}
 	n := c.next(min(len(p), len(c.rest)))
 	copy(p, c.rest[:n])
 	c.rest = c.rest[n:]
 	return n, nil
+}
+
+// readHijacked hands up what was received before, and then what arrives.
+func (c *conn) readHijacked(p []byte) (int, error) {
+	if len(c.rest) > 0 {
+		n := copy(p, c.rest)
+		c.rest = c.rest[n:]
+		return n, nil
+	}
+	return c.Conn.Read(p)
 }
 
 // next says how many bytes of rest, at most limit, go up together.
@@ -146,7 +172,7 @@ func (c *conn) next(limit int) int {
 		if old == 0 {
 			c.head = append(c.head, block...)
 		}
-		if len(c.head) > c.edge.maxHead {
+		if len(c.head) > c.ln.maxHead {
 			// A chunked body. Its last two bytes are enough to see a
 			// blank line that goes on.
 			c.head = append(c.head[:0], c.head[len(c.head)-2:]...)
@@ -162,34 +188,34 @@ func (c *conn) next(limit int) int {
 
 // stalled answers a peer that sent part of a head and then nothing.
 func (c *conn) stalled(err error) {
-	if len(c.head) > 0 && !c.serving.Load() && c.edge.refusal != nil && errors.Is(err, os.ErrDeadlineExceeded) {
-		_ = c.refuse(http.StatusRequestTimeout, "the request's headers did not arrive in time")
+	if len(c.head) > 0 && !c.serving.Load() && c.ln.rejection != nil && errors.Is(err, os.ErrDeadlineExceeded) {
+		_ = c.reject(http.StatusRequestTimeout, "the request's headers did not arrive in time")
 	}
 }
 
 // Write implements [net.Conn].
 func (c *conn) Write(p []byte) (int, error) {
-	if c.serving.Load() || c.edge.refusal == nil {
+	if c.serving.Load() || c.hijacked.Load() || c.ln.rejection == nil {
 		return c.Conn.Write(p)
 	}
-	if c.refused {
+	if c.rejected {
 		return len(p), nil
 	}
 	status, detail, ok := plainAnswer(string(p))
 	if !ok {
 		return c.Conn.Write(p)
 	}
-	if err := c.refuse(status, detail); err != nil {
+	if err := c.reject(status, detail); err != nil {
 		return 0, err
 	}
 	return len(p), nil
 }
 
-func (c *conn) refuse(status int, detail string) error {
-	c.refused = true
+func (c *conn) reject(status int, detail string) error {
+	c.rejected = true
 	c.linger.Store(true)
-	_ = c.Conn.SetWriteDeadline(time.Now().Add(refusalTimeout))
-	_, err := c.Conn.Write(c.edge.refusal(status, detail))
+	_ = c.Conn.SetWriteDeadline(time.Now().Add(rejectionTimeout))
+	_, err := c.Conn.Write(c.ln.rejection(status, detail))
 	return err
 }
 
@@ -215,7 +241,7 @@ func plainAnswer(answer string) (status int, detail string, ok bool) {
 func (c *conn) CloseWrite() error {
 	c.linger.Store(false)
 	half, ok := c.Conn.(interface{ CloseWrite() error })
-	if !ok || c.edge.hurry.Load() {
+	if !ok || c.ln.forceClose.Load() {
 		return nil
 	}
 	if err := half.CloseWrite(); err != nil {
@@ -237,8 +263,7 @@ func (c *conn) Close() error {
 	}
 	if !c.closed.Swap(true) {
 		c.setBusy(false)
-		c.edge.spoke(c)
-		c.edge.open.Add(-1)
+		c.ln.forget(c)
 	}
 	return c.Conn.Close()
 }

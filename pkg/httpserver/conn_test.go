@@ -99,7 +99,7 @@ func TestConnKeepsRequestsApart(t *testing.T) {
 		most := [...]int{1, 2, 3, 50, 5000, 50000}[random.IntN(6)]
 		c := &conn{
 			Conn: &script{data: stream.Bytes(), sizes: random, most: most},
-			edge: &edge{maxHead: 12 << 10},
+			ln:   &listener{maxHead: 12 << 10},
 		}
 		r := bufio.NewReader(c)
 		for i, q := range all {
@@ -108,7 +108,7 @@ func TestConnKeepsRequestsApart(t *testing.T) {
 			if req.ContentLength != 0 && r.Buffered() != 0 {
 				t.Fatalf("seed %d, request %d: %d bytes too many after the head", seed, i, r.Buffered())
 			}
-			require.Equal(t, !q.doubted, c.begin(req), "seed %d, request %d:\n%s", seed, i, q.text)
+			require.Equal(t, !q.doubted, c.begin(req, true), "seed %d, request %d:\n%s", seed, i, q.text)
 			body, err := io.ReadAll(req.Body)
 			require.NoError(t, err)
 			require.Equal(t, q.body, string(body))
@@ -172,12 +172,12 @@ func FuzzConn(f *testing.F) {
 		random := rand.New(rand.NewPCG(seed, 2))
 		c := &conn{
 			Conn: &script{data: bytes.Clone(data), sizes: random, most: 1 + random.IntN(100)},
-			edge: &edge{maxHead: 64},
+			ln:   &listener{maxHead: 64},
 		}
 		var got []byte
 		for {
 			if random.IntN(4) == 0 {
-				c.begin(&http.Request{ContentLength: random.Int64N(20), ProtoMajor: 1, ProtoMinor: 1})
+				c.begin(&http.Request{ContentLength: random.Int64N(20), ProtoMajor: 1, ProtoMinor: 1}, true)
 			}
 			if c.body == 0 {
 				c.idle() // only a body is read while a handler runs
@@ -210,12 +210,12 @@ func (a again) Read(p []byte) (int, error) { return copy(p, a.request), nil }
 // reading itself.
 func BenchmarkConn(b *testing.B) {
 	request := []byte(fmt.Sprintf("%sUser-Agent: some client\r\nAccept: */*\r\nContent-Length: %d\r\n\r\n%s", events, len(benchBody), benchBody))
-	c := &conn{Conn: again{request: request}, edge: &edge{maxHead: 16 << 10}}
+	c := &conn{Conn: again{request: request}, ln: &listener{maxHead: 16 << 10}}
 	p := make([]byte, 4096)
 	req := &http.Request{ContentLength: int64(len(benchBody)), ProtoMajor: 1, ProtoMinor: 1}
 	b.SetBytes(int64(len(request)))
 	for b.Loop() {
-		if _, err := c.Read(p); err != nil || !c.begin(req) {
+		if _, err := c.Read(p); err != nil || !c.begin(req, true) {
 			b.Fatal("head", err)
 		}
 		if n, err := c.Read(p); err != nil || n != len(benchBody) {

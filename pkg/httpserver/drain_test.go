@@ -11,7 +11,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 )
 
@@ -28,9 +27,9 @@ func TestDrainUnderLoad(t *testing.T) {
 
 func drainUnderLoad(t *testing.T, relentless bool) {
 	var accepted, answered, failed atomic.Int64
-	r := start(t, &fake{one: func(context.Context, string) (uuid.UUID, error) {
+	r := start(t, &fake{accept: func(context.Context, string) error {
 		accepted.Add(1)
-		return someID, nil
+		return nil
 	}}, func(c *Config) { c.DrainDelay = 300 * time.Millisecond })
 
 	var clients sync.WaitGroup
@@ -38,7 +37,7 @@ func drainUnderLoad(t *testing.T, relentless bool) {
 		clients.Go(func() {
 			tr := &http.Transport{}
 			defer tr.CloseIdleConnections()
-			client := &http.Client{Transport: tr, Timeout: patience}
+			client := &http.Client{Transport: tr, Timeout: timeout}
 			for {
 				// A body that cannot be sent twice, so that the client does
 				// not try again by itself.
@@ -68,15 +67,15 @@ func drainUnderLoad(t *testing.T, relentless bool) {
 	if !relentless {
 		require.Zero(t, failed.Load())
 	}
-	require.Zero(t, r.web.edge.busy.Load())
-	require.Zero(t, r.web.edge.open.Load())
-	require.Empty(t, r.web.edge.fresh)
+	require.Zero(t, r.web.ln.busy.Load())
+	require.Zero(t, r.web.ln.open.Load())
+	require.Empty(t, r.web.ln.fresh)
 	t.Logf("%d accepted and answered, %d failed", accepted.Load(), failed.Load())
 }
 
 func TestInFlightIsAnsweredBeforeTheEnd(t *testing.T) {
 	g := newGate()
-	r := start(t, &fake{one: g.one})
+	r := start(t, &fake{accept: g.wait})
 	p := r.dial(t)
 	p.send(events + "Content-Length: 2\r\n\r\n{}")
 	<-g.entered
@@ -103,7 +102,7 @@ func TestInFlightIsAnsweredBeforeTheEnd(t *testing.T) {
 func TestSilentConnectionsDoNotDelayTheEnd(t *testing.T) {
 	r := start(t, &fake{})
 	silent := r.dial(t)
-	eventually(t, func() bool { return r.web.edge.open.Load() == 1 }, "accepted")
+	eventually(t, func() bool { return r.web.ln.open.Load() == 1 }, "accepted")
 	begin := time.Now()
 	require.NoError(t, r.ended())
 	require.Less(t, time.Since(begin), 4*time.Second)
@@ -124,7 +123,7 @@ func TestDrainDelayAnswersWithClose(t *testing.T) {
 
 func TestShutdownTimeoutCuts(t *testing.T) {
 	g := newGate()
-	r := start(t, &fake{one: g.one}, func(c *Config) { c.ShutdownTimeout = 200 * time.Millisecond })
+	r := start(t, &fake{accept: g.wait}, func(c *Config) { c.ShutdownTimeout = 200 * time.Millisecond })
 	p := r.dial(t)
 	p.send(events + "Content-Length: 2\r\n\r\n{}")
 	<-g.entered
@@ -140,7 +139,7 @@ func TestListen(t *testing.T) {
 	require.NoError(t, r.Listen(), "again")
 	cfg := testConfig()
 	cfg.Addr = r.Addr()
-	s, err := New(cfg, &fake{}, pong, quiet(), newRegistry())
+	s, err := New(cfg, quiet(), newRegistry())
 	require.NoError(t, err)
 	require.Empty(t, s.Addr())
 	require.ErrorContains(t, s.Listen(), cfg.Addr)
@@ -148,7 +147,7 @@ func TestListen(t *testing.T) {
 	require.NoError(t, s.Close())
 
 	cfg.Addr = "127.0.0.1:0"
-	s, err = New(cfg, &fake{}, pong, quiet(), newRegistry())
+	s, err = New(cfg, quiet(), newRegistry())
 	require.NoError(t, err)
 	require.NoError(t, s.Listen())
 	require.NoError(t, s.Close(), "without having served")

@@ -24,18 +24,18 @@ type inflater struct {
 	zstd  *zstd.Decoder
 }
 
-func newInflater(limit int64) (*inflater, error) {
+func newInflater(limit int64) *inflater {
 	n := runtime.GOMAXPROCS(0)
 	decoder, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(n), zstd.WithDecoderMaxMemory(uint64(limit)))
 	if err != nil {
-		return nil, fmt.Errorf("prepare zstd: %w", err)
+		panic("httpserver: options of zstd: " + err.Error()) // only an option can fail
 	}
 	f := &inflater{limit: limit, turns: make(chan struct{}, n), zstd: decoder}
 	f.gzip.New = func() any { return new(gzip.Reader) }
-	return f, nil
+	return f
 }
 
-// inflate appends the decompressed src to dst. It returns a [*failure] when
+// inflate appends the decompressed src to dst. It returns a [*Problem] when
 // src is corrupt or holds more than the limit.
 func (f *inflater) inflate(ctx context.Context, c coding, src, dst []byte) ([]byte, error) {
 	select {
@@ -55,15 +55,15 @@ func (f *inflater) inflate(ctx context.Context, c coding, src, dst []byte) ([]by
 	}
 	switch {
 	case errors.Is(err, errBodyTooLarge):
-		err = &failure{
-			status: http.StatusRequestEntityTooLarge,
-			detail: fmt.Sprintf("the request body is larger than %d bytes when decompressed", f.limit),
+		err = &Problem{
+			Status: http.StatusRequestEntityTooLarge,
+			Detail: fmt.Sprintf("the request body is larger than %d bytes when decompressed", f.limit),
 		}
 	case err != nil:
-		err = &failure{
-			status: http.StatusBadRequest,
-			detail: "the request body is not valid " + c.String() + ", which Content-Encoding says it is",
-			cause:  err,
+		err = &Problem{
+			Status: http.StatusBadRequest,
+			Detail: "the request body is not valid " + c.String() + ", which Content-Encoding says it is",
+			Err:    err,
 		}
 	}
 	return dst, err

@@ -6,11 +6,10 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 )
 
-// gate is an ingester function that holds requests until it is opened.
+// gate is a function that holds requests until it is opened.
 type gate struct {
 	entered chan struct{}
 	open    chan struct{}
@@ -18,15 +17,15 @@ type gate struct {
 
 func newGate() *gate { return &gate{make(chan struct{}, 1000), make(chan struct{})} }
 
-func (g *gate) one(context.Context, string) (uuid.UUID, error) {
+func (g *gate) wait(context.Context, string) error {
 	g.entered <- struct{}{}
 	<-g.open
-	return someID, nil
+	return nil
 }
 
 func TestInFlightLimit(t *testing.T) {
 	g := newGate()
-	r := start(t, &fake{one: g.one}, func(c *Config) { c.MaxInFlight = 2 })
+	r := start(t, &fake{accept: g.wait}, func(c *Config) { c.MaxInFlight = 2 })
 	var held []*peer
 	for range 2 {
 		p := r.dial(t)
@@ -56,12 +55,12 @@ func TestInFlightLimit(t *testing.T) {
 
 func TestBodyBytesLimit(t *testing.T) {
 	g := newGate()
-	r := start(t, &fake{one: g.one}, func(c *Config) { c.MaxBodyBytes, c.MaxInFlightBytes = 1000, 1500 })
+	r := start(t, &fake{accept: g.wait}, func(c *Config) { c.MaxBodyBytes, c.MaxInFlightBytes = 1000, 1500 })
 	body := strings.Repeat(" ", 1000)
 	first := r.dial(t)
 	first.send(events + "Content-Length: 1000\r\n\r\n" + body)
 	<-g.entered
-	require.EqualValues(t, 1000, r.room.held.Load())
+	require.EqualValues(t, 1000, r.bodyBytes.held.Load())
 
 	announced := r.dial(t)
 	announced.send(events + "Content-Length: 1000\r\n\r\n")
@@ -74,11 +73,11 @@ func TestBodyBytesLimit(t *testing.T) {
 	inflated.send(events + "Content-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n\r\n" +
 		hexLen(compressed) + "\r\n" + compressed + "\r\n0\r\n\r\n")
 	requireProblem(t, inflated.answer("POST"), http.StatusServiceUnavailable)
-	require.EqualValues(t, 1000, r.room.held.Load())
+	require.EqualValues(t, 1000, r.bodyBytes.held.Load())
 
 	close(g.open)
 	require.Equal(t, 202, first.answer("POST").StatusCode)
-	eventually(t, func() bool { return r.room.held.Load() == 0 }, "nothing held")
+	eventually(t, func() bool { return r.bodyBytes.held.Load() == 0 }, "nothing held")
 	growing.send("\r\n0\r\n\r\n" + events + "Transfer-Encoding: chunked\r\n\r\n3e8\r\n" + body + "\r\n0\r\n\r\n")
 	require.Equal(t, 202, growing.answer("POST").StatusCode)
 }
@@ -92,7 +91,7 @@ func hexLen(s string) string {
 // TestUnwantedBodyThatStalls must not leave the connection open for what
 // comes late to be taken for a request.
 func TestUnwantedBodyThatStalls(t *testing.T) {
-	r := start(t, &fake{}, impatient)
+	r := start(t, &fake{}, shortTimeouts)
 	p := r.dial(t)
 	p.send("POST /nothing HTTP/1.1\r\nHost: h\r\nContent-Length: 100\r\n\r\n{}")
 	requireProblem(t, p.answer("POST"), http.StatusNotFound)

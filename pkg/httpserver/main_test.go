@@ -14,7 +14,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/uuid"
 	"github.com/prometheus/client_golang/prometheus"
 	dto "github.com/prometheus/client_model/go"
 	"github.com/stretchr/testify/require"
@@ -23,25 +22,16 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// patience bounds every wait of the tests.
-const patience = 10 * time.Second
+// timeout bounds every wait of the tests.
+const timeout = 10 * time.Second
 
-var someID = uuid.MustParse("0190f5f4-7a1e-7c3a-8b1d-2f6f0c9d4e11")
-
-// fake is an Ingester that does what its functions do, and accepts without
-// them. It remembers the bodies it was given.
+// fake takes bodies as an API would: it does what its function does, and
+// accepts without one. It remembers the bodies it was given.
 type fake struct {
-	one   func(ctx context.Context, body string) (uuid.UUID, error)
-	batch func(ctx context.Context, body string) ([]uuid.UUID, error)
+	accept func(ctx context.Context, body string) error
 
 	mu     sync.Mutex
 	bodies []string
-}
-
-func (f *fake) got(body string) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.bodies = append(f.bodies, strings.Clone(body))
 }
 
 func (f *fake) seen() []string {
@@ -50,20 +40,35 @@ func (f *fake) seen() []string {
 	return append([]string(nil), f.bodies...)
 }
 
-func (f *fake) One(ctx context.Context, body string) (uuid.UUID, error) {
-	f.got(body)
-	if f.one != nil {
-		return f.one(ctx, body)
+var accepted = []byte(`{"status":"accepted"}` + "\n")
+
+// post reads a body, does what it should with it and answers 202.
+func (f *fake) post(w http.ResponseWriter, r *http.Request) error {
+	if err := RequireJSON(r); err != nil {
+		return err
 	}
-	return someID, nil
+	body, err := ReadBody(w, r)
+	if err != nil {
+		return err
+	}
+	f.mu.Lock()
+	f.bodies = append(f.bodies, strings.Clone(body))
+	f.mu.Unlock()
+	if f.accept != nil {
+		if err := f.accept(r.Context(), body); err != nil {
+			return err
+		}
+	}
+	WriteJSON(w, http.StatusAccepted, accepted)
+	return nil
 }
 
-func (f *fake) Batch(ctx context.Context, body string) ([]uuid.UUID, error) {
-	f.got(body)
-	if f.batch != nil {
-		return f.batch(ctx, body)
-	}
-	return []uuid.UUID{someID, someID}, nil
+func (f *fake) mount(s *Server) {
+	s.Mount("POST /api/v1/events", HandlerFunc(f.post), IgnoreHangup())
+	s.Mount("POST /api/v1/events/batch", HandlerFunc(f.post))
+	s.Mount("GET /api/v1/events/health", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		WriteJSON(w, http.StatusOK, []byte("{}"))
+	}))
 }
 
 // lockedBuffer is a log that a test can read while it is written.
@@ -84,8 +89,8 @@ func (b *lockedBuffer) String() string {
 	return b.buf.String()
 }
 
-// rig is a server that serves.
-type rig struct {
+// testServer is a server that serves.
+type testServer struct {
 	*Server
 	fake *fake
 	log  *lockedBuffer
@@ -94,8 +99,8 @@ type rig struct {
 	done chan error
 }
 
-// impatient makes a server soon tire of what is slow to arrive.
-func impatient(c *Config) {
+// shortTimeouts makes a server soon give up on what is slow to arrive.
+func shortTimeouts(c *Config) {
 	c.ReadHeaderTimeout, c.ReadTimeout = 300*time.Millisecond, 600*time.Millisecond
 }
 
@@ -107,28 +112,33 @@ func testConfig() Config {
 	cfg.MaxInFlightBytes = 1 << 20
 	cfg.MaxHeaderBytes = 8 << 10
 	cfg.DrainDelay = 0
-	cfg.ShutdownTimeout = patience
+	cfg.ShutdownTimeout = timeout
 	return cfg
 }
 
-func pong(context.Context) error { return nil }
-
-func start(tb testing.TB, f *fake, adjust ...func(*Config)) *rig {
+func start(tb testing.TB, f *fake, adjust ...func(*Config)) *testServer {
 	tb.Helper()
-	return startPing(tb, f, pong, adjust...)
+	return startWith(tb, f.mount, f, adjust...)
 }
 
-func startPing(tb testing.TB, f *fake, ping func(context.Context) error, adjust ...func(*Config)) *rig {
+// startMounted serves what mount mounts.
+func startMounted(tb testing.TB, mount func(*Server), adjust ...func(*Config)) *testServer {
+	tb.Helper()
+	return startWith(tb, mount, &fake{}, adjust...)
+}
+
+func startWith(tb testing.TB, mount func(*Server), f *fake, adjust ...func(*Config)) *testServer {
 	tb.Helper()
 	cfg := testConfig()
 	for _, a := range adjust {
 		a(&cfg)
 	}
-	r := &rig{fake: f, log: &lockedBuffer{}, reg: prometheus.NewRegistry(), done: make(chan error, 1)}
+	r := &testServer{fake: f, log: &lockedBuffer{}, reg: prometheus.NewRegistry(), done: make(chan error, 1)}
 	log := slog.New(slog.NewTextHandler(r.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	var err error
-	r.Server, err = New(cfg, f, ping, log, r.reg)
+	r.Server, err = New(cfg, log, r.reg)
 	require.NoError(tb, err)
+	mount(r.Server)
 	require.NoError(tb, r.Listen())
 	var ctx context.Context
 	ctx, r.stop = context.WithCancel(context.Background())
@@ -138,7 +148,7 @@ func startPing(tb testing.TB, f *fake, ping func(context.Context) error, adjust 
 		select {
 		case err := <-r.done:
 			require.NoError(tb, err)
-		case <-time.After(patience):
+		case <-time.After(timeout):
 			tb.Error("the server did not end")
 		}
 	})
@@ -146,14 +156,14 @@ func startPing(tb testing.TB, f *fake, ping func(context.Context) error, adjust 
 }
 
 // ended stops the server and returns what Serve returned.
-func (r *rig) ended() error {
+func (r *testServer) ended() error {
 	r.stop()
 	err := <-r.done
 	r.done <- nil // for the clean-up
 	return err
 }
 
-func (r *rig) url(path string) string { return "http://" + r.Addr() + path }
+func (r *testServer) url(path string) string { return "http://" + r.Addr() + path }
 
 // peer is the other end of a connection, by hand.
 type peer struct {
@@ -162,12 +172,12 @@ type peer struct {
 	r *bufio.Reader
 }
 
-func (r *rig) dial(tb testing.TB) *peer {
+func (r *testServer) dial(tb testing.TB) *peer {
 	tb.Helper()
 	nc, err := net.Dial("tcp", r.Addr())
 	require.NoError(tb, err)
 	tb.Cleanup(func() { _ = nc.Close() })
-	require.NoError(tb, nc.SetDeadline(time.Now().Add(patience)))
+	require.NoError(tb, nc.SetDeadline(time.Now().Add(timeout)))
 	return &peer{tb: tb, TCPConn: nc.(*net.TCPConn), r: bufio.NewReader(nc)}
 }
 
@@ -236,7 +246,7 @@ func requireProblem(tb testing.TB, a answer, status int) problem {
 }
 
 // do sends one request with an ordinary client on a connection of its own.
-func (r *rig) do(tb testing.TB, method, path string, body io.Reader, headers ...string) answer {
+func (r *testServer) do(tb testing.TB, method, path string, body io.Reader, headers ...string) answer {
 	tb.Helper()
 	req, err := http.NewRequest(method, r.url(path), body)
 	require.NoError(tb, err)
@@ -245,7 +255,7 @@ func (r *rig) do(tb testing.TB, method, path string, body io.Reader, headers ...
 	}
 	tr := &http.Transport{DisableKeepAlives: true, DisableCompression: true}
 	defer tr.CloseIdleConnections()
-	res, err := (&http.Client{Transport: tr, Timeout: patience}).Do(req)
+	res, err := (&http.Client{Transport: tr, Timeout: timeout}).Do(req)
 	require.NoError(tb, err)
 	defer res.Body.Close()
 	text, err := io.ReadAll(res.Body)
@@ -253,10 +263,10 @@ func (r *rig) do(tb testing.TB, method, path string, body io.Reader, headers ...
 	return answer{res, string(text)}
 }
 
-// eventually polls until ok, within patience.
+// eventually polls until ok, within timeout.
 func eventually(tb testing.TB, ok func() bool, what string) {
 	tb.Helper()
-	require.Eventually(tb, ok, patience, 5*time.Millisecond, what)
+	require.Eventually(tb, ok, timeout, 5*time.Millisecond, what)
 }
 
 func quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }

@@ -30,7 +30,8 @@ func (c coding) String() string {
 	}
 }
 
-// codingOf returns the content coding of a request, or a 415.
+// codingOf returns the content coding of a request (RFC 9110, section 8.4), or a
+// 415.
 func codingOf(h http.Header) (coding, error) {
 	values := h["Content-Encoding"]
 	if len(values) == 0 {
@@ -46,18 +47,19 @@ func codingOf(h http.Header) (coding, error) {
 			return zstandard, nil
 		}
 	}
-	return 0, &failure{
-		status: http.StatusUnsupportedMediaType,
-		detail: "the Content-Encoding is not one of " + acceptedCodings,
-		header: "Accept-Encoding", value: acceptedCodings,
+	return 0, &Problem{
+		Status: http.StatusUnsupportedMediaType,
+		Detail: "the Content-Encoding is not one of " + acceptedCodings,
+		Header: "Accept-Encoding", Value: acceptedCodings,
 	}
 }
 
-// checkMediaType accepts application/json in UTF-8, or no Content-Type at
-// all: there is nothing else a body could be. The structured +json types are
-// refused, since each promises a shape that an event does not have.
-func checkMediaType(h http.Header) error {
-	values := h["Content-Type"]
+// RequireJSON returns an error for [WriteError], a 415, unless the request's
+// Content-Type is application/json in UTF-8 (RFC 8259, section 8.1) or there is
+// none. The structured +json types are rejected, since each promises a shape of
+// its own.
+func RequireJSON(r *http.Request) error {
+	values := r.Header["Content-Type"]
 	if len(values) == 0 || len(values) == 1 && (values[0] == "application/json" || values[0] == "") {
 		return nil
 	}
@@ -66,14 +68,14 @@ func checkMediaType(h http.Header) error {
 		detail = "there is more than one Content-Type"
 	} else if media, params, err := mime.ParseMediaType(values[0]); err == nil && media == "application/json" {
 		charset, given := params["charset"]
-		if !given || strings.EqualFold(charset, "utf-8") {
+		if !given || strings.EqualFold(charset, "utf-8") || strings.EqualFold(charset, "utf8") {
 			return nil
 		}
 		detail = "the charset is not utf-8, the only one there is for JSON"
 	}
-	return &failure{
-		status: http.StatusUnsupportedMediaType,
-		detail: detail,
-		header: "Accept", value: "application/json",
+	return &Problem{
+		Status: http.StatusUnsupportedMediaType,
+		Detail: detail,
+		Header: "Accept", Value: "application/json",
 	}
 }

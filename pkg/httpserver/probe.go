@@ -11,27 +11,30 @@ import (
 // probeTimeout bounds every probe, whatever the probed does.
 const probeTimeout = time.Second
 
-// errNoAnswer is a probe that did not return in time.
-var errNoAnswer = errors.New("no answer within " + probeTimeout.String())
+// ErrNoAnswer is what [Probe.Run] returns when the check did not return in time.
+var ErrNoAnswer = errors.New("no answer within " + probeTimeout.String())
 
-// probe runs a check at most once at a time: who asks while it is under way
+// Probe runs a check at most once at a time: who asks while it is under way
 // waits for the same answer, so that a check that hangs holds one goroutine
-// and not one per question.
-type probe struct {
+// and not one per question. Its method may be called concurrently.
+type Probe struct {
 	check func(ctx context.Context) error
 
 	mu      sync.Mutex
 	current *probing
 }
 
+// NewProbe returns a probe that runs check, with a deadline of a second. A panic
+// in it is an error.
+func NewProbe(check func(ctx context.Context) error) *Probe { return &Probe{check: check} }
+
 type probing struct {
 	done chan struct{}
 	err  error // valid once done is closed
 }
 
-// run returns what the check says, or an error after [probeTimeout] or when
-// ctx ends.
-func (p *probe) run(ctx context.Context) error {
+// Run returns what the check says, or an error after a second or when ctx ends.
+func (p *Probe) Run(ctx context.Context) error {
 	p.mu.Lock()
 	now := p.current
 	if now == nil {
@@ -47,13 +50,13 @@ func (p *probe) run(ctx context.Context) error {
 	case <-now.done:
 		return now.err
 	case <-timeout.C:
-		return errNoAnswer
+		return ErrNoAnswer
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
 }
 
-func (p *probe) do(now *probing) {
+func (p *Probe) do(now *probing) {
 	// Its own context, since it answers for everybody who waits.
 	ctx, cancel := context.WithTimeout(context.Background(), probeTimeout)
 	defer cancel()

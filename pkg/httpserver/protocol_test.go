@@ -111,7 +111,7 @@ func TestProtocol(t *testing.T) {
 }
 
 func TestSlowHeadersAreToldAndCut(t *testing.T) {
-	r := start(t, &fake{}, impatient)
+	r := start(t, &fake{}, shortTimeouts)
 	p := r.dial(t)
 	p.send("POST /api/v1/events HT")
 	a := p.answer("POST")
@@ -121,7 +121,7 @@ func TestSlowHeadersAreToldAndCut(t *testing.T) {
 }
 
 func TestSlowHeadersOfALaterRequestAreToldAndCut(t *testing.T) {
-	r := start(t, &fake{}, impatient)
+	r := start(t, &fake{}, shortTimeouts)
 	p := r.dial(t)
 	p.send(events + "Content-Length: 2\r\n\r\n{}")
 	require.Equal(t, 202, p.answer("POST").StatusCode)
@@ -131,7 +131,7 @@ func TestSlowHeadersOfALaterRequestAreToldAndCut(t *testing.T) {
 }
 
 func TestIdleConnectionsAreClosedWithoutAWord(t *testing.T) {
-	r := start(t, &fake{}, impatient, func(c *Config) { c.IdleTimeout = 200 * time.Millisecond })
+	r := start(t, &fake{}, shortTimeouts, func(c *Config) { c.IdleTimeout = 200 * time.Millisecond })
 	fresh := r.dial(t)
 	used := r.dial(t)
 	used.send(events + "Content-Length: 2\r\n\r\n{}")
@@ -141,7 +141,7 @@ func TestIdleConnectionsAreClosedWithoutAWord(t *testing.T) {
 }
 
 func TestSlowBodiesAreToldAndCut(t *testing.T) {
-	r := start(t, &fake{}, impatient)
+	r := start(t, &fake{}, shortTimeouts)
 	for _, head := range []string{
 		"Content-Length: 100\r\n\r\n{\"event_type\":",
 		"Transfer-Encoding: chunked\r\n\r\n64\r\n{\"event_type\":",

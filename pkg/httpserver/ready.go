@@ -7,9 +7,10 @@ import (
 	"sync"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
 )
 
-// ready runs all checks at once and tells of each on a line of its own. It
+// ready runs all checks at once and reports each on a line of its own. It
 // takes no longer than [probeTimeout].
 func (a *Admin) ready(ctx context.Context) (report string, ok bool) {
 	if a.draining.Load() {
@@ -18,7 +19,7 @@ func (a *Admin) ready(ctx context.Context) (report string, ok bool) {
 	errs := make([]error, len(a.checks))
 	var all sync.WaitGroup
 	for i, c := range a.checks {
-		all.Go(func() { errs[i] = c.run(ctx) })
+		all.Go(func() { errs[i] = c.Run(ctx) })
 	}
 	all.Wait()
 	ok = true
@@ -53,10 +54,11 @@ func (a *Admin) readyz(w http.ResponseWriter, r *http.Request) {
 	text(w, status, report)
 }
 
-// readyGauge asks when it is gathered, and not a probe before: nobody may be
-// probing. Probes and scrapes that coincide share the checks' answers.
-func (a *Admin) readyGauge() prometheus.Collector {
-	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+// registerReady registers the gauge of readiness. It asks when it is gathered,
+// and not a probe before: nobody may be probing. Probes and scrapes that coincide
+// share the checks' answers.
+func (a *Admin) registerReady(reg prometheus.Registerer) {
+	promauto.With(reg).NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "eventpulse_ready",
 		Help: "1 when /readyz answers 200, 0 when it does not.",
 	}, func() float64 {

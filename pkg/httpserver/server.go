@@ -7,73 +7,59 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
-	"sync"
 	"sync/atomic"
+	"time"
 
-	"github.com/google/uuid"
 	"github.com/labstack/echo/v4"
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// Ingester takes request bodies. When a method returns without an error,
-// every event of the body is safe; an error is answered by its kind (see
-// package event). The body may be kept for as long as it is needed. Methods
-// are called concurrently, with a context that outlives the connection, and
-// bound their own time.
-type Ingester interface {
-	// One takes a body that is one event and returns the event's id.
-	One(ctx context.Context, body string) (uuid.UUID, error)
-	// Batch takes a body that is an array of events and returns their ids
-	// in the same order.
-	Batch(ctx context.Context, body string) ([]uuid.UUID, error)
-}
-
-// Server answers producers.
+// Server answers clients with the handlers mounted on it. Its methods may be
+// called concurrently, save [Server.Mount].
 type Server struct {
-	cfg      Config
-	in       Ingester
-	log      *slog.Logger
-	ping     *probe
-	bodies   *bodies
-	inFlight budget // POST requests
-	room     budget // bytes of bodies
-	metrics  *metrics
-	buffers  sync.Pool // of *[]byte, for answers
-	draining atomic.Bool
-	web      *web
-	// refusals and faults bound the log lines of 4xx and of 5xx answers.
-	refusals, faults throttle
+	cfg       Config
+	log       *slog.Logger
+	router    *echo.Echo
+	routes    map[string][]*route // by their path in the router
+	noRoute   *route              // stands for what is not mounted
+	bodies    map[int64]*bodies   // by their limit
+	inFlight  budget              // requests with a body
+	bodyBytes budget
+	metrics   *metrics
+	draining  atomic.Bool
+	web       *web
+	// streams ends when streaming answers must.
+	streams context.Context
+	// clientErrors and serverErrors bound the log lines of 4xx and 5xx answers.
+	clientErrors, serverErrors throttle
 }
 
 // errDraining is what [Server.Ready] says once the end has begun.
 var errDraining = errors.New("draining")
 
-// New returns a server that gives request bodies to in and reports on Redis
-// by ping. It binds nothing yet.
-func New(cfg Config, in Ingester, ping func(ctx context.Context) error, log *slog.Logger, reg prometheus.Registerer) (*Server, error) {
+// New returns a server with nothing mounted. It binds nothing yet.
+func New(cfg Config, log *slog.Logger, reg prometheus.Registerer) (*Server, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
 	s := &Server{
-		cfg:      cfg,
-		in:       in,
-		log:      log,
-		ping:     &probe{check: ping},
-		inFlight: budget{limit: int64(cfg.MaxInFlight)},
-		room:     budget{limit: cfg.MaxInFlightBytes},
-		refusals: throttle{perSecond: linesPerSecond},
-		faults:   throttle{perSecond: linesPerSecond},
+		cfg:          cfg,
+		log:          log,
+		routes:       make(map[string][]*route),
+		bodies:       make(map[int64]*bodies),
+		inFlight:     budget{limit: int64(cfg.MaxInFlight)},
+		bodyBytes:    budget{limit: cfg.MaxInFlightBytes},
+		clientErrors: throttle{perSecond: linesPerSecond},
+		serverErrors: throttle{perSecond: linesPerSecond},
 	}
-	s.buffers.New = func() any { return new([]byte) }
-	var err error
-	if s.bodies, err = newBodies(cfg.MaxBodyBytes); err != nil {
-		return nil, err
-	}
-	edge := &edge{refusal: s.refusal, maxHead: cfg.MaxHeaderBytes + headerSlop}
-	if s.metrics, err = newMetrics(reg, &s.inFlight.held, &s.room.held, &edge.open); err != nil {
-		return nil, err
-	}
-	srv := httpServer(s.routes(), log)
+	ln := &listener{rejection: s.rejection, maxHead: cfg.MaxHeaderBytes + headerSlop}
+	s.metrics = newMetrics(reg, &s.inFlight.held, &s.bodyBytes.held, &ln.open)
+	s.noRoute = &route{pattern: "none", maxBody: cfg.MaxBodyBytes, metrics: s.metrics.of("none")}
+	s.router = s.newRouter()
+	var endStreams context.CancelFunc
+	s.streams, endStreams = context.WithCancel(context.Background())
+
+	srv := httpServer(s.router, log)
 	srv.ReadHeaderTimeout = cfg.ReadHeaderTimeout
 	srv.ReadTimeout = cfg.ReadTimeout
 	srv.WriteTimeout = cfg.WriteTimeout
@@ -82,19 +68,46 @@ func New(cfg Config, in Ingester, ping func(ctx context.Context) error, log *slo
 	s.web = &web{
 		addr:       cfg.Addr,
 		http:       srv,
-		edge:       edge,
+		ln:         ln,
 		drainDelay: cfg.DrainDelay,
 		shutdown:   cfg.ShutdownTimeout,
 		drain:      func() { s.draining.Store(true) },
+		endStreams: endStreams,
 	}
 	return s, nil
 }
+
+func (s *Server) newRouter() *echo.Echo {
+	e := echo.New()
+	e.Logger.SetOutput(io.Discard)
+	e.Use(s.serve)
+	return e
+}
+
+// bodiesOf returns what reads bodies of up to limit bytes.
+func (s *Server) bodiesOf(limit int64) *bodies {
+	if s.bodies[limit] == nil {
+		s.bodies[limit] = newBodies(limit)
+	}
+	return s.bodies[limit]
+}
+
+// writeTimeout returns the write time-out of a route.
+func (s *Server) writeTimeout(r *route) time.Duration {
+	if r.writeTimeout > 0 {
+		return r.writeTimeout
+	}
+	return s.cfg.WriteTimeout
+}
+
+// clientAddr returns the address of the client that r came from.
+func (s *Server) clientAddr(r *http.Request) string { return r.RemoteAddr }
 
 // Listen binds the address. It does nothing when that is done already.
 func (s *Server) Listen() error { return s.web.listen() }
 
 // Addr returns the address bound, "" before [Server.Listen].
-func (s *Server) Addr() string { return s.web.bound() }
+func (s *Server) Addr() string { return s.web.boundAddr() }
 
 // Serve serves, after [Server.Listen] if need be, until ctx ends. Then
 // [Server.Ready] fails; for the drain delay everything is still answered, with
@@ -118,18 +131,4 @@ func (s *Server) Ready(context.Context) error {
 		return errDraining
 	}
 	return nil
-}
-
-// routes returns the API.
-func (s *Server) routes() http.Handler {
-	e := echo.New()
-	e.Logger.SetOutput(io.Discard)
-	// No forwarded address is believed.
-	e.IPExtractor = echo.ExtractIPDirect()
-	e.Use(s.observe)
-	e.POST(routePaths[routeEvents], s.post(s.one))
-	e.POST(routePaths[routeBatch], s.post(s.batch))
-	e.GET(routePaths[routeHealth], s.health)
-	e.HEAD(routePaths[routeHealth], s.health)
-	return e
 }

@@ -16,15 +16,18 @@ import (
 type web struct {
 	addr string
 	http *http.Server
-	edge *edge
+	ln   *listener
 	// drainDelay passes between the end of the context and the closing of
 	// the listener, shutdown bounds the two together.
 	drainDelay, shutdown time.Duration
 	// drain is called when the context ends.
 	drain func()
 
-	mu sync.Mutex
-	ln net.Listener
+	// endStreams is called when the listener is closed.
+	endStreams func()
+
+	mu    sync.Mutex
+	bound bool
 }
 
 // httpServer returns an http.Server that logs to log.
@@ -43,22 +46,22 @@ func httpServer(h http.Handler, log *slog.Logger) *http.Server {
 func (w *web) listen() error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.ln != nil {
+	if w.bound {
 		return nil
 	}
 	ln, err := net.Listen("tcp", w.addr)
 	if err != nil {
 		return err // It names the address.
 	}
-	w.edge.Listener, w.ln = ln, w.edge
+	w.ln.Listener, w.bound = ln, true
 	return nil
 }
 
-// bound returns the address bound, "" before listen.
-func (w *web) bound() string {
+// boundAddr returns the address bound, "" before listen.
+func (w *web) boundAddr() string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.ln == nil {
+	if !w.bound {
 		return ""
 	}
 	return w.ln.Addr().String()
@@ -68,9 +71,13 @@ func (w *web) bound() string {
 func (w *web) close() error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.edge.hurry.Store(true)
+	w.ln.forceClose.Store(true)
+	if w.endStreams != nil {
+		w.endStreams()
+	}
 	errs := []error{w.http.Close()}
-	if w.ln != nil {
+	w.ln.closeHijacked()
+	if w.bound {
 		// Once served, the listener is closed already.
 		if err := w.ln.Close(); !errors.Is(err, net.ErrClosed) {
 			errs = append(errs, err)
@@ -89,7 +96,7 @@ func (w *web) serve(ctx context.Context) error {
 
 	select {
 	case err := <-served:
-		return errors.Join(fmt.Errorf("serve %s: %w", w.bound(), err), w.close())
+		return errors.Join(fmt.Errorf("serve %s: %w", w.boundAddr(), err), w.close())
 	case <-ctx.Done():
 	}
 	w.drain()
@@ -99,22 +106,25 @@ func (w *web) serve(ctx context.Context) error {
 	defer delay.Stop()
 	select {
 	case err := <-served:
-		return errors.Join(fmt.Errorf("serve %s: %w", w.bound(), err), w.close())
+		return errors.Join(fmt.Errorf("serve %s: %w", w.boundAddr(), err), w.close())
 	case <-delay.C:
 	}
 
 	// net/http drops a request whose headers it reads during a shutdown, so
-	// that waits for the connections to fall silent.
+	// that waits for the connections to become idle.
 	errs := []error{w.stopAccepting()}
-	if err := <-served; !errors.Is(err, net.ErrClosed) && !errors.Is(err, http.ErrServerClosed) {
-		errs = append(errs, fmt.Errorf("serve %s: %w", w.bound(), err))
+	if w.endStreams != nil {
+		w.endStreams()
 	}
-	w.edge.silence(grace)
+	if err := <-served; !errors.Is(err, net.ErrClosed) && !errors.Is(err, http.ErrServerClosed) {
+		errs = append(errs, fmt.Errorf("serve %s: %w", w.boundAddr(), err))
+	}
+	w.ln.waitIdle(grace)
 	if err := w.http.Shutdown(grace); err != nil {
 		if errors.Is(err, context.DeadlineExceeded) {
 			err = fmt.Errorf("requests unanswered after %v, connections cut: %w", w.shutdown, err)
 		}
-		errs = append(errs, fmt.Errorf("shut down %s: %w", w.bound(), err), w.close())
+		errs = append(errs, fmt.Errorf("shut down %s: %w", w.boundAddr(), err), w.close())
 	}
 	return errors.Join(errs...)
 }

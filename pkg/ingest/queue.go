@@ -2,170 +2,137 @@ package ingest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
-	"sync"
 	"time"
 
 	"github.com/eventpulse/eventpulse/pkg/event"
+	"github.com/eventpulse/eventpulse/pkg/internal/coalesce"
 )
 
 const (
-	// publishAtOnce is how many events the queue hands over together, unless
-	// one request has more.
-	publishAtOnce = 1000
+	// publishEvents is how many events are published together, unless one
+	// request has more.
+	publishEvents = 1000
 	// fullRetryAfter is when a full queue is worth another try.
 	fullRetryAfter = time.Second
 	// logEvery is the least time between two log lines about failures.
 	logEvery = time.Second
+	// eventBytes is what an event takes beside its text.
+	eventBytes = 128
 )
 
-// queue publishes behind the back of whoever adds to it.
+// queue publishes what nobody waits for.
 type queue struct {
-	pub       Publisher
+	publisher Publisher
 	log       *slog.Logger
 	metrics   *metrics
-	maxEvents int
-	maxBytes  int64
+	waiting   *coalesce.Queue[[]event.Event]
 
 	// ctx is the publisher's; cancel ends it when waiting is over.
 	ctx    context.Context
 	cancel context.CancelFunc
 	done   chan struct{}
 
-	mu      sync.Mutex
-	changed sync.Cond // waiting or closed
-	waiting []load
-	held    load // the sum of all, those being published included
-	closed  bool
+	// Of the one goroutine that publishes: when it last logged a failure, and
+	// how many events failed since.
+	logged time.Time
+	failed int
 }
 
-// load is the events of one request, or a sum of them.
-type load struct {
-	list   []event.Event
-	events int
-	bytes  int64 // of the body that the events are parts of
-}
-
-func newQueue(cfg Config, pub Publisher, log *slog.Logger, m *metrics) *queue {
-	q := &queue{
-		pub:       pub,
-		log:       log,
-		metrics:   m,
-		maxEvents: cfg.QueueEvents,
-		maxBytes:  cfg.QueueBytes,
-		done:      make(chan struct{}),
-	}
+func newQueue(cfg Config, p Publisher, log *slog.Logger, m *metrics) *queue {
+	q := &queue{publisher: p, log: log, metrics: m, done: make(chan struct{})}
+	q.waiting = coalesce.New[[]event.Event](coalesce.Config{
+		Queue:       coalesce.Size{Items: cfg.QueueEvents, Bytes: int(cfg.QueueBytes)},
+		Batch:       coalesce.Size{Items: publishEvents},
+		CountServed: true,
+		Observe:     func(items int) { m.queued.Add(float64(items)) },
+	})
 	q.ctx, q.cancel = context.WithCancel(context.Background())
-	q.changed.L = &q.mu
-	go q.run()
+	go func() {
+		defer close(q.done)
+		q.waiting.Serve(q.publish)
+	}()
 	return q
 }
 
-// add queues events, or says that there is no room for them. One request
-// larger than the whole queue finds room when there is no other.
-func (q *queue) add(events []event.Event, bytes int64) error {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	if q.closed {
-		return event.Unavailable("the service is shutting down", nil)
-	}
-	n, b := q.held.events+len(events), q.held.bytes+bytes
-	if q.held.events > 0 && (n > q.maxEvents || b > q.maxBytes) {
+// add queues events, or says that the queue is full. One request larger than
+// the whole queue is queued when there is no other.
+func (q *queue) add(events []event.Event) error {
+	events, size := compact(events)
+	err := q.waiting.Enqueue(events, coalesce.Size{Items: len(events), Bytes: size})
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, coalesce.ErrFull):
 		return &event.Error{
 			Kind:       event.KindUnavailable,
 			Detail:     "too many events are waiting to be stored",
 			RetryAfter: fullRetryAfter,
 		}
-	}
-	q.waiting = append(q.waiting, load{events, len(events), bytes})
-	q.hold(n, b)
-	q.changed.Signal()
-	return nil
-}
-
-// hold sets what is held. The caller has the lock.
-func (q *queue) hold(events int, bytes int64) {
-	q.held.events, q.held.bytes = events, bytes
-	q.metrics.queued.Set(float64(events))
-}
-
-// run publishes until the queue is closed and empty.
-func (q *queue) run() {
-	defer close(q.done)
-	var logged time.Time
-	failed := 0 // events, since then
-	for {
-		l, ok := q.take()
-		if !ok {
-			return
-		}
-		if err := q.pub.Publish(q.ctx, l.list); err != nil {
-			q.metrics.lost.Add(float64(l.events))
-			failed += l.events
-			if now := time.Now(); now.Sub(logged) >= logEvery {
-				q.log.Error("events accepted unconfirmed may be lost", "events", failed, "error", err)
-				logged, failed = now, 0
-			}
-		}
-		q.mu.Lock()
-		q.hold(q.held.events-l.events, q.held.bytes-l.bytes)
-		q.mu.Unlock()
+	default:
+		return event.Unavailable("the service is shutting down", err)
 	}
 }
 
-// take waits for events and returns those of the oldest requests together; ok
-// is false when the queue is closed and empty.
-func (q *queue) take() (l load, ok bool) {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	for len(q.waiting) == 0 {
-		if q.closed {
-			return load{}, false
-		}
-		q.changed.Wait()
+// compact returns events whose text is their own, and what they take. The text
+// that they come with may be parts of a body much larger than they are, which
+// nobody would count while they wait.
+func compact(events []event.Event) ([]event.Event, int) {
+	size := 0
+	for _, e := range events {
+		size += len(e.Type) + len(e.Source) + len(e.Payload) + len(e.Metadata)
 	}
-	n := 0
-	for n < len(q.waiting) && (n == 0 || l.events+q.waiting[n].events <= publishAtOnce) {
-		l.events += q.waiting[n].events
-		l.bytes += q.waiting[n].bytes
-		n++
+	buf := make([]byte, 0, size)
+	for _, e := range events {
+		buf = append(append(append(append(buf, e.Type...), e.Source...), e.Payload...), e.Metadata...)
 	}
-	l.list = q.waiting[0].list
-	if n > 1 {
-		l.list = make([]event.Event, 0, l.events)
-		for _, one := range q.waiting[:n] {
-			l.list = append(l.list, one.list...)
-		}
+	text := string(buf)
+	cut := func(n int) (part string) {
+		part, text = text[:n], text[n:]
+		return part
 	}
-	// What is let go of here must not be kept alive by the slice.
-	clear(q.waiting[:n])
-	if q.waiting = q.waiting[n:]; len(q.waiting) == 0 {
-		q.waiting = nil
+	own := make([]event.Event, len(events))
+	for i, e := range events {
+		e.Type, e.Source = cut(len(e.Type)), cut(len(e.Source))
+		e.Payload, e.Metadata = cut(len(e.Payload)), cut(len(e.Metadata))
+		own[i] = e
 	}
-	return l, true
+	return own, size + len(own)*eventBytes
 }
 
-// close ends the taking in and waits until everything is published or ctx
-// ends.
+// publish publishes the events of several requests together.
+func (q *queue) publish(batch []*coalesce.Entry[[]event.Event]) {
+	events := batch[0].Value
+	if len(batch) > 1 {
+		events = nil
+		for _, entry := range batch {
+			events = append(events, entry.Value...)
+		}
+	}
+	err := q.publisher.Publish(q.ctx, events)
+	if err == nil {
+		return
+	}
+	q.metrics.lost.Add(float64(len(events)))
+	q.failed += len(events)
+	if now := time.Now(); now.Sub(q.logged) >= logEvery {
+		q.log.Error("events accepted unconfirmed may be lost", "events", q.failed, "error", err)
+		q.logged, q.failed = now, 0
+	}
+}
+
+// close ends the queueing and waits until everything is published or ctx ends.
 func (q *queue) close(ctx context.Context) error {
-	q.mu.Lock()
-	q.closed = true
-	q.changed.Broadcast()
-	q.mu.Unlock()
+	q.waiting.Close()
 	defer q.cancel()
 	select {
 	case <-q.done:
 		return nil
 	case <-ctx.Done():
 	}
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	left := 0
-	for _, l := range q.waiting {
-		left += l.events
-	}
-	q.waiting = nil
-	q.metrics.lost.Add(float64(left))
-	return fmt.Errorf("empty the queue: %d events lost, %d in doubt: %w", left, q.held.events-left, context.Cause(ctx))
+	lost := q.waiting.Discard().Items
+	q.metrics.lost.Add(float64(lost))
+	return fmt.Errorf("empty the queue: %d events lost, %d in doubt: %w", lost, q.waiting.Held().Items, context.Cause(ctx))
 }

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"testing"
 	"time"
+	"unsafe"
 
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
@@ -21,111 +22,111 @@ func gated() *fakePublisher {
 	return &fakePublisher{enter: make(chan struct{}, 1000), open: make(chan struct{})}
 }
 
-func (h *Handler) mustOne(t *testing.T) uuid.UUID {
+func (s *Service) mustAccept(t *testing.T) uuid.UUID {
 	t.Helper()
-	id, err := h.One(context.Background(), body(uuid.NewString()))
-	require.NoError(t, err)
-	return id
+	events := sample(t, 1)
+	require.NoError(t, s.Accept(context.Background(), events))
+	return events[0].ID
 }
 
-func TestUnconfirmedDoesNotWait(t *testing.T) {
+func TestAckNone_DoesNotWait(t *testing.T) {
 	pub := gated()
-	h := newHandler(t, pub, unconfirmed)
+	s := newService(t, pub, unconfirmed)
 	var want []uuid.UUID
-	want = append(want, h.mustOne(t))
+	want = append(want, s.mustAccept(t))
 	<-pub.enter
 	for range 9 {
-		want = append(want, h.mustOne(t))
+		want = append(want, s.mustAccept(t))
 	}
 	require.Empty(t, pub.ids())
-	require.Equal(t, 10, valueOf(t, h.metrics.queued))
+	require.Equal(t, 10, valueOf(t, s.metrics.queued))
 	close(pub.open)
-	require.NoError(t, h.Close(context.Background()))
+	require.NoError(t, s.Close(context.Background()))
 	require.Equal(t, want, pub.ids(), "all of them, in order")
 	require.Equal(t, 2, pub.calls, "what waited went together")
-	require.Zero(t, valueOf(t, h.metrics.queued))
-	require.Equal(t, 10, valueOf(t, h.metrics.accepted))
+	require.Zero(t, valueOf(t, s.metrics.queued))
+	require.Equal(t, 10, valueOf(t, s.metrics.accepted))
 }
 
-func TestUnconfirmedIsBounded(t *testing.T) {
-	// Blanks around an event count: they keep the memory of the body.
-	padded := func() string { return body(uuid.NewString()) + strings.Repeat(" ", 1000) }
-	size := int64(len(padded()))
+func TestAckNone_RejectsPastItsBounds(t *testing.T) {
+	large := func() []event.Event {
+		events := sample(t, 1)
+		events[0].Payload = `{"a":"` + strings.Repeat("x", 1000) + `"}`
+		return events
+	}
+	_, size := compact(large())
 	for name, bound := range map[string]func(*Config){
 		"by events": func(c *Config) { c.QueueEvents = 3 },
-		"by bytes":  func(c *Config) { c.QueueBytes = 3*size + 1 },
+		"by bytes":  func(c *Config) { c.QueueBytes = int64(3*size + 1) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			pub := gated()
-			h := newHandler(t, pub, unconfirmed, bound)
+			s := newService(t, pub, unconfirmed, bound)
 			for range 3 {
-				_, err := h.One(context.Background(), padded())
-				require.NoError(t, err)
+				require.NoError(t, s.Accept(context.Background(), large()))
 			}
-			_, err := h.One(context.Background(), padded())
+			err := s.Accept(context.Background(), large())
 			var e *event.Error
 			require.ErrorAs(t, err, &e)
 			require.Equal(t, event.KindUnavailable, e.Kind)
 			require.Positive(t, e.RetryAfter)
 			close(pub.open)
-			require.Eventually(t, func() bool { return valueOf(t, h.metrics.queued) == 0 }, patience, time.Millisecond)
-			h.mustOne(t)
-			require.NoError(t, h.Close(context.Background()))
+			require.Eventually(t, func() bool { return valueOf(t, s.metrics.queued) == 0 }, timeout, time.Millisecond)
+			s.mustAccept(t)
+			require.NoError(t, s.Close(context.Background()))
 			require.Len(t, pub.ids(), 4)
 		})
 	}
 }
 
-func TestUnconfirmedTakesOneTooLargeForTheQueueWhenAlone(t *testing.T) {
+func TestAckNone_QueuesOneTooLargeWhenAlone(t *testing.T) {
 	pub := gated()
-	h := newHandler(t, pub, unconfirmed, func(c *Config) { c.QueueEvents = 1 })
-	two := "[" + body(uuid.NewString()) + "," + body(uuid.NewString()) + "]"
-	_, err := h.Batch(context.Background(), two)
-	require.NoError(t, err)
-	_, err = h.Batch(context.Background(), two)
+	s := newService(t, pub, unconfirmed, func(c *Config) { c.QueueEvents = 1 })
+	require.NoError(t, s.Accept(context.Background(), sample(t, 2)))
+	err := s.Accept(context.Background(), sample(t, 2))
 	require.Equal(t, event.KindUnavailable, event.KindOf(err))
 	close(pub.open)
-	require.NoError(t, h.Close(context.Background()))
+	require.NoError(t, s.Close(context.Background()))
 	require.Len(t, pub.ids(), 2)
 }
 
-func TestUnconfirmedCountsWhatIsLost(t *testing.T) {
+func TestAckNone_CountsWhatIsLost(t *testing.T) {
 	pub := &fakePublisher{err: errors.New("away")}
-	h := newHandler(t, pub, unconfirmed)
+	s := newService(t, pub, unconfirmed)
 	for range 5 {
-		h.mustOne(t)
+		s.mustAccept(t)
 	}
-	require.NoError(t, h.Close(context.Background()))
-	require.Equal(t, 5, valueOf(t, h.metrics.lost))
-	_, err := h.One(context.Background(), body(uuid.NewString()))
+	require.NoError(t, s.Close(context.Background()))
+	require.Equal(t, 5, valueOf(t, s.metrics.lost))
+	err := s.Accept(context.Background(), sample(t, 1))
 	require.Equal(t, event.KindUnavailable, event.KindOf(err), "closed")
-	require.NoError(t, h.Close(context.Background()), "again")
+	require.NoError(t, s.Close(context.Background()), "again")
 }
 
-func TestUnconfirmedCloseGivesUpInTime(t *testing.T) {
+func TestAckNone_CloseGivesUpWithItsContext(t *testing.T) {
 	pub := gated() // and never opened
-	h := newHandler(t, pub, unconfirmed)
-	h.mustOne(t)
+	s := newService(t, pub, unconfirmed)
+	s.mustAccept(t)
 	<-pub.enter
 	for range 4 {
-		h.mustOne(t)
+		s.mustAccept(t)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
-	err := h.Close(ctx)
+	err := s.Close(ctx)
 	require.ErrorIs(t, err, context.Canceled)
 	require.ErrorContains(t, err, "4 events lost, 1 in doubt")
-	require.Eventually(t, func() bool { return valueOf(t, h.metrics.lost) == 5 }, patience, time.Millisecond)
+	require.Eventually(t, func() bool { return valueOf(t, s.metrics.lost) == 5 }, timeout, time.Millisecond)
 }
 
-func TestUnconfirmedConcurrently(t *testing.T) {
+func TestAckNone_Concurrently(t *testing.T) {
 	pub := &fakePublisher{}
-	h := newHandler(t, pub, unconfirmed)
+	s := newService(t, pub, unconfirmed)
 	var producers sync.WaitGroup
 	for range 8 {
 		producers.Go(func() {
 			for range 500 {
-				if _, err := h.One(context.Background(), body(uuid.NewString())); err != nil {
+				if err := s.Accept(context.Background(), sample(t, 1)); err != nil {
 					t.Error(err)
 					return
 				}
@@ -133,6 +134,21 @@ func TestUnconfirmedConcurrently(t *testing.T) {
 		})
 	}
 	producers.Wait()
-	require.NoError(t, h.Close(context.Background()))
+	require.NoError(t, s.Close(context.Background()))
 	require.Len(t, pub.ids(), 4000)
+}
+
+// TestCompact_KeepsNothingOfTheBody has events that are small parts of a body.
+func TestCompact_KeepsNothingOfTheBody(t *testing.T) {
+	events := sample(t, 3)
+	for i := range events {
+		events[i].Type = strings.Repeat("t", i+1)
+		events[i].Payload = `{"n":` + strings.Repeat("1", i) + `2}`
+	}
+	own, size := compact(events)
+	require.Equal(t, events, own)
+	require.Less(t, size, 3*(eventBytes+40))
+	for i := range own {
+		require.NotSame(t, unsafe.StringData(events[i].Payload), unsafe.StringData(own[i].Payload))
+	}
 }

@@ -107,7 +107,7 @@ var narrowed = map[string][]string{
 	"pkg/persist":    {"pkg/event", "pkg/fault", "pkg/internal"},
 	"pkg/event":      {"pkg/internal"},
 	"pkg/codec":      {"pkg/event", "pkg/internal"},
-	"pkg/ingest":     {"pkg/event", "pkg/fault", "pkg/internal", "pkg/codec"},
+	"pkg/ingest":     {"pkg/event", "pkg/fault", "pkg/internal"},
 	"pkg/stream":     {"pkg/event", "pkg/fault", "pkg/internal"},
 	"pkg/spool":      {"pkg/event", "pkg/fault", "pkg/internal"},
 	"pkg/bench":      {"pkg/event", "pkg/internal", "pkg/codec"},

@@ -42,7 +42,7 @@ func gauges() []gauge {
 			if err != nil {
 				return 0, err
 			}
-			connections, _, err := stage.Metric(ctx, s.ServeAdmin, "eventpulse_http_connections")
+			connections, _, err := stage.Metric(ctx, s.ServeAdmin, "eventpulse_httpserver_connections")
 			return max(0, all-connections), err
 		}
 	}
