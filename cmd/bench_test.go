@@ -21,6 +21,7 @@ import (
 	"github.com/eventpulse/eventpulse/pkg/app"
 	"github.com/eventpulse/eventpulse/pkg/bench"
 	"github.com/eventpulse/eventpulse/pkg/config"
+	"github.com/eventpulse/eventpulse/pkg/event"
 	"github.com/eventpulse/eventpulse/test/servers"
 )
 
@@ -157,7 +158,7 @@ func TestBenchMeasuresTheOneProcessMode(t *testing.T) {
 	c := config.Default(config.Dev)
 	c.HTTP.Addr, c.Admin.Addr, c.Worker.Block = "127.0.0.1:0", "127.0.0.1:0", 200*time.Millisecond
 	dir := t.TempDir()
-	dev, err := app.NewDev(t.Context(), c, dir, io.Discard, quietLog())
+	dev, err := app.NewDev(t.Context(), c, dir, func([]event.Event, event.Inserted) {}, quietLog())
 	require.NoError(t, err)
 	during(t, dev.Run)
 	ready(t, "http://"+dev.Addr())

@@ -91,14 +91,10 @@ func anyHealthy(ctx context.Context, out io.Writer, addrs []string, path string)
 }
 
 func get(ctx context.Context, addr, path string) (int, string, error) {
-	host, port, err := net.SplitHostPort(addr)
-	if err != nil {
+	if _, _, err := net.SplitHostPort(addr); err != nil {
 		return 0, "", usageError{fmt.Errorf("--addr is %q: must be host:port", addr)}
 	}
-	if ip := net.ParseIP(host); host == "" || ip.IsUnspecified() {
-		host = "localhost"
-	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+net.JoinHostPort(host, port)+path, nil)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+dialable(addr)+path, nil)
 	if err != nil {
 		return 0, "", err
 	}
@@ -109,4 +105,16 @@ func get(ctx context.Context, addr, path string) (int, string, error) {
 	defer res.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(res.Body, 4<<10))
 	return res.StatusCode, strings.TrimSpace(string(body)), err
+}
+
+// dialable turns an address that is listened on into one to connect to.
+func dialable(addr string) string {
+	host, port, err := net.SplitHostPort(addr)
+	if err != nil {
+		return addr
+	}
+	if ip := net.ParseIP(host); host == "" || ip.IsUnspecified() {
+		host = "localhost"
+	}
+	return net.JoinHostPort(host, port)
 }

@@ -60,30 +60,3 @@ nothing.`,
 	config.AddFlags(cmd.Flags(), config.Work)
 	return cmd
 }
-
-func newDev() *cobra.Command {
-	var dir string
-	cmd := &cobra.Command{
-		Use:   "dev",
-		Short: "Run the whole pipeline in this process, with nothing else installed",
-		Long: `Run the whole pipeline in this process, with nothing else installed: serve,
-work, a Redis in memory and a SQLite database in the data directory. It is for
-trying EventPulse out and for developing against it: events that are on the
-stream when the process is killed are lost.`,
-		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			loaded, err := load(cmd, config.Dev)
-			if err != nil {
-				return err
-			}
-			role, err := app.NewDev(cmd.Context(), loaded.Config, dir, cmd.OutOrStdout(), loaded.Config.Log.Logger(cmd.ErrOrStderr()))
-			if err != nil {
-				return err
-			}
-			return role.Run(cmd.Context())
-		},
-	}
-	cmd.Flags().StringVar(&dir, "data-dir", "data", "directory of the database file; created when missing")
-	config.AddFlags(cmd.Flags(), config.Dev)
-	return cmd
-}

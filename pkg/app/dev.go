@@ -4,12 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
-	"net"
 	"os"
 	"path/filepath"
-	"slices"
 	"sync"
 	"time"
 
@@ -17,6 +14,7 @@ import (
 
 	"github.com/eventpulse/eventpulse/pkg/config"
 	"github.com/eventpulse/eventpulse/pkg/event"
+	"github.com/eventpulse/eventpulse/pkg/internal/retry"
 	"github.com/eventpulse/eventpulse/pkg/persist"
 	"github.com/eventpulse/eventpulse/pkg/store"
 	"github.com/eventpulse/eventpulse/pkg/stream"
@@ -26,15 +24,21 @@ const (
 	// devFile is the database of the one-process mode, in its directory.
 	devFile = "eventpulse.db"
 	// devDrain is the longest that the end waits for accepted events to be
-	// stored.
+	// stored, and devPoll how often it looks.
 	devDrain = 3 * time.Second
+	devPoll  = 20 * time.Millisecond
 )
+
+// errNotDrained is the error of a one-process pipeline that ended too soon.
+var errNotDrained = errors.New("not everything that was accepted could be stored in time")
+
+// Observer is called with events that a batch has stored, and with what the
+// database made of each. It is called by several goroutines at once.
+type Observer func(events []event.Event, inserted event.Inserted)
 
 // Dev is the whole pipeline in one process: serve and work as they are, a
 // Redis in memory between them, and a SQLite database in a file.
 type Dev struct {
-	out     io.Writer
-	log     *slog.Logger
 	path    string
 	stream  *stream.Client
 	serve   *Serve
@@ -42,10 +46,11 @@ type Dev struct {
 	cleanup cleanup
 }
 
-// NewDev makes dir and the database in it, brings its schema up to date and
-// binds the addresses. Out gets what a person wants to see.
-func NewDev(ctx context.Context, cfg config.Config, dir string, out io.Writer, log *slog.Logger) (_ *Dev, err error) {
-	d := &Dev{out: out, log: log, path: filepath.Join(dir, devFile)}
+// NewDev creates dir and the database in it, brings its schema up to date and
+// binds the addresses. Every event that is stored is shown to observe. What it
+// returns must be run.
+func NewDev(ctx context.Context, cfg config.Config, dir string, observe Observer, log *slog.Logger) (_ *Dev, err error) {
+	d := &Dev{path: filepath.Join(dir, devFile)}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, d.cleanup.run())
@@ -74,9 +79,9 @@ func NewDev(ctx context.Context, cfg config.Config, dir string, out io.Writer, l
 	}
 	d.cleanup.add("serve role", func() error { return d.serve.cleanup.run() })
 
-	// There is one admin listener, serve's: it tells of serve.
+	// There is one admin listener, that of serve.
 	cfg.Admin.Addr = ""
-	d.work, err = newWork(cfg, log, newRegistry(), func(s persist.Store) persist.Store { return &printingStore{s, out} })
+	d.work, err = newWork(cfg, log, newRegistry(), observe)
 	if err != nil {
 		return nil, err
 	}
@@ -92,9 +97,15 @@ func NewDev(ctx context.Context, cfg config.Config, dir string, out io.Writer, l
 // Addr is where producers are served, host:port.
 func (d *Dev) Addr() string { return d.serve.Addr() }
 
-// Run runs the pipeline until ctx ends, then stores what was accepted.
+// AdminAddr is where probes and metrics are, host:port; "" when nowhere.
+func (d *Dev) AdminAddr() string { return d.serve.AdminAddr() }
+
+// DatabasePath is the file of the database.
+func (d *Dev) DatabasePath() string { return d.path }
+
+// Run runs the pipeline until ctx ends, then stores what was accepted. The
+// error says so when that was not possible in time.
 func (d *Dev) Run(ctx context.Context) error {
-	d.greet()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	working, stopWork := context.WithCancel(context.WithoutCancel(ctx))
@@ -105,64 +116,26 @@ func (d *Dev) Run(ctx context.Context) error {
 	serving.Go(func() { defer cancel(); serveErr = d.serve.Run(ctx) })
 	storing.Go(func() { defer cancel(); workErr = d.work.Run(working) })
 	<-ctx.Done()
-	fmt.Fprintln(d.out, "\nStopping: storing what was accepted …")
 	serving.Wait()
-	d.drain(working)
+	drainErr := d.drain(working)
 	stopWork()
 	storing.Wait()
-	return errors.Join(serveErr, workErr, d.cleanup.run())
+	return errors.Join(serveErr, workErr, drainErr, d.cleanup.run())
 }
 
 // drain waits until nothing is left on the stream to be stored.
-func (d *Dev) drain(ctx context.Context) {
+func (d *Dev) drain(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, devDrain)
 	defer cancel()
-	for ctx.Err() == nil {
+	for {
 		stats, err := d.stream.Stats(ctx)
 		if err == nil && stats.Backlog == 0 && stats.Pending == 0 {
-			return
+			return nil
 		}
-		select {
-		case <-ctx.Done():
-		case <-time.After(20 * time.Millisecond):
+		if retry.Sleep(ctx, devPoll) != nil {
+			return errNotDrained
 		}
 	}
-	fmt.Fprintln(d.out, "Not everything that was accepted could be stored in time.")
-}
-
-func (d *Dev) greet() {
-	base := "http://" + reachable(d.serve.Addr())
-	admin := "none"
-	if addr := d.serve.AdminAddr(); addr != "" {
-		admin = "http://" + reachable(addr) + "/readyz and /metrics"
-	}
-	fmt.Fprintf(d.out, `EventPulse is running: everything in this process, nothing else needed.
-
-  API       %s/api/v1/events
-  database  %s (SQLite)
-  admin     %s
-
-Post an event from another terminal:
-
-  curl -i %s/api/v1/events \
-    -H 'Content-Type: application/json' \
-    -d '{"event_type":"page_view","source":"web","timestamp":"%s","payload":{"page":"/pricing"}}'
-
-Every event that is stored is printed below. Ctrl-C stops.
-
-`, base, d.path, admin, base, time.Now().UTC().Format(time.RFC3339))
-}
-
-// reachable turns an address that is listened on into one to connect to.
-func reachable(addr string) string {
-	host, port, err := net.SplitHostPort(addr)
-	if err != nil {
-		return addr
-	}
-	if ip := net.ParseIP(host); host == "" || ip.IsUnspecified() {
-		host = "localhost"
-	}
-	return net.JoinHostPort(host, port)
 }
 
 // migrate brings the schema up to date.
@@ -176,27 +149,17 @@ func migrate(ctx context.Context, cfg config.Config, log *slog.Logger) (err erro
 	return err
 }
 
-// printingStore prints each event that is stored for the first time.
-type printingStore struct {
+// observedStore shows an observer what was stored.
+type observedStore struct {
 	persist.Store
-	out io.Writer
+	observe Observer
 }
 
 // Insert implements [persist.Store].
-func (p *printingStore) Insert(ctx context.Context, events []event.Event) (event.Inserted, error) {
-	inserted, err := p.Store.Insert(ctx, events)
-	if err != nil {
-		return event.Inserted{}, err
+func (s *observedStore) Insert(ctx context.Context, events []event.Event) (event.Inserted, error) {
+	inserted, err := s.Store.Insert(ctx, events)
+	if err == nil {
+		s.observe(events, inserted)
 	}
-	for i, e := range events {
-		verb := "stored"
-		if _, ok := slices.BinarySearch(inserted.Duplicates, i); ok {
-			verb = "already stored"
-		} else if _, ok := slices.BinarySearch(inserted.Dropped, i); ok {
-			verb = "dropped by the database"
-		}
-		// One call a line: batches print concurrently.
-		fmt.Fprintf(p.out, "%s  %s  %q from %q at %s\n", verb, e.ID, e.Type, e.Source, e.Timestamp.Format(time.RFC3339Nano))
-	}
-	return inserted, nil
+	return inserted, err
 }

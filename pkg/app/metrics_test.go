@@ -16,7 +16,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/eventpulse/eventpulse/pkg/config"
-	"github.com/eventpulse/eventpulse/pkg/persist"
 )
 
 var update = flag.Bool("update", false, "write the files that are generated from the code")
@@ -122,7 +121,7 @@ func reportedMetrics(t *testing.T) []metric {
 	require.NoError(t, serve.cleanup.run())
 
 	working := &recorder{Registry: prometheus.NewRegistry()}
-	work, err := newWork(cfg, quiet(), working, func(s persist.Store) persist.Store { return s })
+	work, err := newWork(cfg, quiet(), working, nil)
 	require.NoError(t, err)
 	require.NoError(t, work.cleanup.run())
 

@@ -8,11 +8,10 @@ import (
 	"os"
 	"time"
 
-	"github.com/cenkalti/backoff/v5"
-
 	"github.com/eventpulse/eventpulse/pkg/config"
 	"github.com/eventpulse/eventpulse/pkg/consumer"
 	"github.com/eventpulse/eventpulse/pkg/httpserver"
+	"github.com/eventpulse/eventpulse/pkg/internal/retry"
 	"github.com/eventpulse/eventpulse/pkg/persist"
 	"github.com/eventpulse/eventpulse/pkg/store"
 	"github.com/eventpulse/eventpulse/pkg/stream"
@@ -31,12 +30,12 @@ type Work struct {
 // NewWork wires the role and binds its admin address; it waits for nothing
 // else. What it returns must be run.
 func NewWork(cfg config.Config, log *slog.Logger) (*Work, error) {
-	return newWork(cfg, log, newRegistry(), func(s persist.Store) persist.Store { return s })
+	return newWork(cfg, log, newRegistry(), nil)
 }
 
-// newWork lets the caller see the events on their way to the database, and
-// gather the metrics together with others.
-func newWork(cfg config.Config, log *slog.Logger, reg httpserver.Registry, observed func(persist.Store) persist.Store) (_ *Work, err error) {
+// newWork registers the metrics in reg, and shows what is stored to observe
+// unless that is nil.
+func newWork(cfg config.Config, log *slog.Logger, reg httpserver.Registry, observe Observer) (_ *Work, err error) {
 	w := &Work{cfg: cfg.Worker, log: log}
 	defer func() {
 		if err != nil {
@@ -60,7 +59,11 @@ func newWork(cfg config.Config, log *slog.Logger, reg httpserver.Registry, obser
 	}
 	w.cleanup.add("database", w.store.Close)
 
-	handler := persist.New(observed(w.store), log, reg)
+	var db persist.Store = w.store
+	if observe != nil {
+		db = &observedStore{db, observe}
+	}
+	handler := persist.New(db, log, reg)
 	w.consumer = consumer.New(w.cfg, []consumer.Source{redis}, handler, log, reg)
 	w.admin, err = httpserver.NewAdmin(cfg.Admin, []httpserver.Check{
 		{Name: "redis", Probe: redis.Ping},
@@ -81,7 +84,7 @@ func newWork(cfg config.Config, log *slog.Logger, reg httpserver.Registry, obser
 // AdminAddr is where probes and metrics are, host:port; "" when nowhere.
 func (w *Work) AdminAddr() string { return w.admin.Addr() }
 
-// Run stores events until ctx ends, then finishes the batches in hand. It
+// Run stores events until ctx ends, then finishes the batches in progress. It
 // waits for a database that is away, and for a schema that is behind, unless
 // worker.wait_for_schema says to fail instead.
 func (w *Work) Run(ctx context.Context) error {
@@ -103,9 +106,7 @@ func (w *Work) Run(ctx context.Context) error {
 // awaitSchema returns when the schema is what the worker writes to, or ctx has
 // ended. Nothing is read from the stream before: it could not be stored.
 func (w *Work) awaitSchema(ctx context.Context) error {
-	pause := backoff.NewExponentialBackOff()
-	pause.InitialInterval, pause.MaxInterval = 100*time.Millisecond, 5*time.Second
-	pause.Reset()
+	pauses := retry.Between(100*time.Millisecond, 5*time.Second)
 	for {
 		err := w.store.CheckSchema(ctx)
 		if err == nil || ctx.Err() != nil {
@@ -114,12 +115,10 @@ func (w *Work) awaitSchema(ctx context.Context) error {
 		if errors.Is(err, store.ErrSchemaBehind) && !w.cfg.WaitForSchema {
 			return err
 		}
-		wait := pause.NextBackOff()
+		wait := pauses.Next()
 		w.log.Warn("waiting for the database schema", "error", err, "wait", wait)
-		select {
-		case <-ctx.Done():
+		if retry.Sleep(ctx, wait) != nil {
 			return nil
-		case <-time.After(wait):
 		}
 	}
 }

@@ -4,12 +4,14 @@ import (
 	"context"
 	"net"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/eventpulse/eventpulse/pkg/app"
 	"github.com/eventpulse/eventpulse/pkg/config"
+	"github.com/eventpulse/eventpulse/pkg/event"
 	"github.com/eventpulse/eventpulse/pkg/store"
 	"github.com/eventpulse/eventpulse/test/servers"
 )
@@ -126,10 +128,14 @@ func TestOneProcessModeStoresWhatItAccepted(t *testing.T) {
 	c := config.Default(config.Dev)
 	c.HTTP.Addr, c.Admin.Addr = "127.0.0.1:0", "127.0.0.1:0"
 	dir := t.TempDir()
-	out, log := &logBuffer{}, &logBuffer{}
+	log := &logBuffer{}
+	var stored atomic.Int64
+	observe := func(events []event.Event, inserted event.Inserted) {
+		stored.Add(int64(len(events) - len(inserted.Duplicates) - len(inserted.Dropped)))
+	}
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	d, err := app.NewDev(ctx, c, dir, out, log.logger())
+	d, err := app.NewDev(ctx, c, dir, observe, log.logger())
 	require.NoError(t, err)
 	done := make(chan error, 1)
 	go func() { done <- d.Run(ctx) }()
@@ -141,7 +147,7 @@ func TestOneProcessModeStoresWhatItAccepted(t *testing.T) {
 	}
 	cancel()
 	require.NoError(t, <-done)
-	require.Equal(t, len(sent), strings.Count(out.String(), "\nstored  "), log.String())
+	require.EqualValues(t, len(sent), stored.Load(), log.String())
 
 	cfg := store.DefaultConfig()
 	cfg.URL = "sqlite:" + dir + "/eventpulse.db"
