@@ -57,11 +57,11 @@ the report says how to remove them.`,
 			if err != nil {
 				return err
 			}
-			write := report.WriteText
+			write := benchText
 			if output == "json" {
-				write = report.WriteJSON
+				write = benchJSON
 			}
-			return errors.Join(write(cmd.OutOrStdout()), report.Err())
+			return errors.Join(write(cmd.OutOrStdout(), report), report.Err())
 		},
 	}
 	f := cmd.Flags()
@@ -102,7 +102,7 @@ func measure(ctx context.Context, o bench.Options, db bench.Database, errs io.Wr
 	if quiet {
 		return bench.Run(ctx, o, db, nil)
 	}
-	printer := bench.NewPrinter(errs, isTerminal(errs))
-	defer printer.Done()
-	return bench.Run(ctx, o, db, printer.Print)
+	printer := newBenchProgress(errs, isTerminal(errs))
+	defer printer.done()
+	return bench.Run(ctx, o, db, printer.print)
 }

@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
 	"github.com/eventpulse/eventpulse/pkg/app"
@@ -152,6 +153,51 @@ func TestBenchFindsMissingAndAlteredEvents(t *testing.T) {
 	require.Equal(t, altered, r.Verification.Altered)
 	require.NotEmpty(t, r.Verification.MissingIDs)
 	require.NotEmpty(t, r.Verification.AlteredIDs)
+}
+
+// failedReport is one in which everything went wrong that can be told of.
+func failedReport() *bench.Report {
+	lost, altered := uuid.New(), uuid.New()
+	return &bench.Report{
+		URL: "http://localhost:3000", Source: "bench-0123abcd", Interrupted: true, Batch: 2, Requests: 10, Events: 20, Accepted: 8,
+		Answers: map[string]int64{"202": 4, "503": 5}, NoAnswer: 1, Examples: map[string]string{"503": "full"},
+		Latency: &bench.Percentiles{P50: 1, Max: 2}, Cleanup: "DELETE FROM events WHERE source = 'bench-0123abcd'",
+		Verification: &bench.Verification{
+			Accepted: 8, Checked: 8, Missing: 1, Altered: 2, MissingIDs: []uuid.UUID{lost}, AlteredIDs: []uuid.UUID{altered},
+			Unclear: 2, UnclearStored: 1, Rejected: 3, Error: "gone", Visible: bench.Visibility{Samples: 3, Unseen: 1, Within: 2.5},
+		},
+	}
+}
+
+func TestBenchText_NamesWhatWentWrong(t *testing.T) {
+	r := failedReport()
+	var text strings.Builder
+	require.NoError(t, benchText(&text, r))
+	for _, part := range []string{
+		"interrupted", "8 of 20 events", "202: 4, 503: 5, no answer: 1", `503: "full"`, r.Verification.MissingIDs[0].String(),
+		r.Verification.AlteredIDs[0].String() + " …", "of 2 events without a clear answer 1 are stored", "not all was checked: gone",
+		"too long by up to 2.50 ms", r.Cleanup + ";",
+	} {
+		require.Contains(t, text.String(), part)
+	}
+}
+
+func TestBenchJSON_HasTheNamesThatProgramsRead(t *testing.T) {
+	var text bytes.Buffer
+	require.NoError(t, benchJSON(&text, failedReport()))
+	var members map[string]any
+	require.NoError(t, json.Unmarshal(text.Bytes(), &members))
+	for _, name := range []string{
+		"url", "source", "started", "rate", "connections", "batch", "event_bytes", "seconds", "interrupted",
+		"requests", "events", "accepted", "requests_per_second", "accepted_per_second",
+		"answers", "no_answer", "unsent", "latency_ms", "bytes_sent", "bytes_received", "verification", "cleanup",
+	} {
+		require.Contains(t, members, name)
+	}
+	for _, name := range []string{"p50", "p90", "p95", "p99", "p99_9", "max"} {
+		require.Contains(t, members["latency_ms"], name)
+	}
+	require.Contains(t, members["verification"], "accept_to_visible")
 }
 
 func TestBenchMeasuresTheOneProcessMode(t *testing.T) {

@@ -3,7 +3,6 @@ package bench
 import (
 	"bufio"
 	"context"
-	"encoding/json"
 	"io"
 	"net"
 	"net/http"
@@ -154,15 +153,4 @@ func (f *fake) run(ctx context.Context, change func(*Options), db Database) *Rep
 	require.NoError(f.t, err)
 	f.serving.Wait()
 	return report
-}
-
-// asJSON is the report as a program reads it.
-func asJSON(t *testing.T, r *Report) map[string]any {
-	t.Helper()
-	in, out := io.Pipe()
-	go func() { out.CloseWithError(r.WriteJSON(out)) }()
-	var members map[string]any
-	require.NoError(t, json.NewDecoder(in).Decode(&members))
-	_, _ = io.Copy(io.Discard, in)
-	return members
 }

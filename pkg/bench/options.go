@@ -15,7 +15,7 @@ const (
 	mostBatch       = 100_000
 	mostEventBytes  = 4 << 20
 	// mostRequestBytes bounds what all connections hold of requests: each has
-	// its own, made beforehand.
+	// its own body, made beforehand.
 	mostRequestBytes = 1 << 30
 	mostRate         = 1e7
 )
@@ -37,6 +37,11 @@ type Options struct {
 	Batch int
 	// EventBytes is the size of one event's JSON.
 	EventBytes int
+	// Requests ends a closed loop after so many; 0 leaves that to Duration.
+	Requests int
+	// WatchEvery is how often the database is asked for events that are watched
+	// on their way, and so how exact the time until they are visible is.
+	WatchEvery time.Duration
 	// Timeout is how long a request may take before it counts as unanswered.
 	Timeout time.Duration
 	// VerifyTimeout is how long after the last request an accepted event may
@@ -53,6 +58,7 @@ func DefaultOptions() Options {
 		Connections:   64,
 		Batch:         1,
 		EventBytes:    230,
+		WatchEvery:    10 * time.Millisecond,
 		Timeout:       10 * time.Second,
 		VerifyTimeout: time.Minute,
 	}
@@ -76,16 +82,19 @@ func (o Options) Validate() error {
 	if o.Batch < 1 || o.Batch > mostBatch {
 		bad("batch", "is %d: must be within 1 and %d", o.Batch, mostBatch)
 	}
-	if least := newForm(newRunID(), 0).size(); o.EventBytes < least || o.EventBytes > mostEventBytes {
+	if least := newTemplate(newRunID(), 0).size(); o.EventBytes < least || o.EventBytes > mostEventBytes {
 		bad("size", "is %d: must be within %d and %d bytes", o.EventBytes, least, mostEventBytes)
 	}
 	if len(errs) == 0 && o.Connections*o.Batch*o.EventBytes > mostRequestBytes {
 		bad("connections", "times --batch times --size is %d bytes: at most %d", o.Connections*o.Batch*o.EventBytes, mostRequestBytes)
 	}
+	if o.Requests < 0 || o.Requests > 0 && o.Rate > 0 {
+		bad("requests", "is %d: must be at least 0, and 0 at a fixed rate", o.Requests)
+	}
 	for _, d := range []struct {
 		flag  string
 		value time.Duration
-	}{{"duration", o.Duration}, {"timeout", o.Timeout}, {"verify-timeout", o.VerifyTimeout}} {
+	}{{"duration", o.Duration}, {"timeout", o.Timeout}, {"verify-timeout", o.VerifyTimeout}, {"watch-every", o.WatchEvery}} {
 		if d.value <= 0 {
 			bad(d.flag, "is %v: must be more than 0", d.value)
 		}
@@ -99,9 +108,9 @@ func (o Options) interval() float64 { return float64(time.Second) * float64(o.Ba
 
 // target is where requests go.
 type target struct {
-	tls        bool
-	addr, host string // to dial; for the Host field
-	path       string
+	tls  bool
+	addr string // to dial
+	url  string // of the endpoint
 }
 
 func parseTarget(text string, batch bool) (target, error) {
@@ -114,9 +123,9 @@ func parseTarget(text string, batch bool) (target, error) {
 	case u.User != nil || u.RawQuery != "" || u.Fragment != "":
 		return target{}, fmt.Errorf("is %q: must have no user, query or fragment", u.Redacted())
 	}
-	t := target{tls: u.Scheme == "https", host: u.Host, path: strings.TrimRight(u.EscapedPath(), "/") + "/api/v1/events"}
+	t := target{tls: u.Scheme == "https", url: u.Scheme + "://" + u.Host + strings.TrimRight(u.EscapedPath(), "/") + "/api/v1/events"}
 	if batch {
-		t.path += "/batch"
+		t.url += "/batch"
 	}
 	port := u.Port()
 	if port == "" {

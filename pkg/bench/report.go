@@ -1,10 +1,8 @@
 package bench
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"maps"
 	"math"
 	"net/http"
@@ -57,6 +55,9 @@ type Report struct {
 	BytesReceived int64 `json:"bytes_received"`
 
 	Verification *Verification `json:"verification,omitempty"`
+
+	// Cleanup is the statement that removes what the run stored.
+	Cleanup string `json:"cleanup"`
 }
 
 // Percentiles are times in milliseconds.
@@ -83,12 +84,12 @@ type Verification struct {
 	MissingIDs []uuid.UUID `json:"missing_ids,omitempty"`
 	AlteredIDs []uuid.UUID `json:"altered_ids,omitempty"`
 	// Unclear are those whose request had no clear answer; they may be stored
-	// or not, and UnclearStored are. Refused were answered 4xx, and must not
+	// or not, and UnclearStored are. Rejected were answered 4xx, and must not
 	// be.
-	Unclear       int64 `json:"unclear"`
-	UnclearStored int64 `json:"unclear_stored"`
-	Refused       int64 `json:"refused"`
-	RefusedStored int64 `json:"refused_stored"`
+	Unclear        int64 `json:"unclear"`
+	UnclearStored  int64 `json:"unclear_stored"`
+	Rejected       int64 `json:"rejected"`
+	RejectedStored int64 `json:"rejected_stored"`
 	// Seconds is how long it took, Error why it came to no end.
 	Seconds float64 `json:"seconds"`
 	Error   string  `json:"error,omitempty"`
@@ -107,26 +108,31 @@ type Visibility struct {
 	Latency *Percentiles `json:"latency_ms,omitempty"`
 }
 
-// Cleanup is the statement that removes what the run stored.
-func (r *Report) Cleanup() string {
-	return fmt.Sprintf("DELETE FROM events WHERE source = '%s'", r.Source)
+func cleanup(source string) string {
+	return fmt.Sprintf("DELETE FROM events WHERE source = '%s'", source)
 }
 
 // report adds up what was counted.
-func (r *run) report() *Report {
-	t := r.tally
+func (r *run) report(senders []*sender) *Report {
+	t := r.recorder
+	var sent, received int64
+	for _, s := range senders {
+		sent += s.traffic.sent.Load()
+		received += s.traffic.received.Load()
+	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	requests := t.accepted.count() + t.rest.count()
 	batch := int64(r.Batch)
 	took := max(r.begun, t.last.Sub(r.start)) // without an answer, last is long ago
 	rep := &Report{
-		URL: r.URL, Source: r.form.source, Started: r.start.UTC().Truncate(time.Millisecond),
-		Rate: r.Rate, Connections: r.Connections, Batch: r.Batch, EventBytes: r.form.size(),
+		URL: r.URL, Source: r.template.source, Started: r.start.UTC().Truncate(time.Millisecond),
+		Rate: r.Rate, Connections: r.Connections, Batch: r.Batch, EventBytes: r.template.size(),
 		Seconds:  seconds(took),
 		Requests: requests, Events: requests * batch, Accepted: t.accepted.count() * batch,
 		Answers: map[string]int64{}, NoAnswer: t.answers[noAnswer], Unsent: t.unsent,
-		Latency: percentiles(t.accepted), Others: percentiles(t.rest), BytesSent: t.sent, BytesReceived: t.received,
+		Latency: percentiles(t.accepted), Others: percentiles(t.rest), BytesSent: sent, BytesReceived: received,
+		Cleanup: cleanup(r.template.source),
 	}
 	for status, n := range t.answers {
 		if status != noAnswer {
@@ -158,7 +164,7 @@ func statusName(status int) string {
 func (r *Report) Err() error {
 	var errs []error
 	if r.Accepted < r.Events || r.Events == 0 {
-		errs = append(errs, fmt.Errorf("%d of %d events were not accepted (requests: %s)", r.Events-r.Accepted, r.Events, strings.Join(r.notAccepted(), ", ")))
+		errs = append(errs, fmt.Errorf("%d of %d events were not accepted (requests: %s)", r.Events-r.Accepted, r.Events, strings.Join(r.NotAccepted(), ", ")))
 	}
 	v := r.Verification
 	if v == nil {
@@ -171,7 +177,7 @@ func (r *Report) Err() error {
 		{v.Missing, "accepted events are missing in the database"},
 		{v.Altered, "events are stored otherwise than they were sent"},
 		{v.Repeated, "events are stored twice"},
-		{v.RefusedStored, "events were refused and stored all the same"},
+		{v.RejectedStored, "events were rejected and stored all the same"},
 	} {
 		if c.n > 0 {
 			errs = append(errs, fmt.Errorf("%d %s", c.n, c.what))
@@ -183,8 +189,8 @@ func (r *Report) Err() error {
 	return errors.Join(errs...)
 }
 
-// notAccepted lists what became of requests that were not accepted.
-func (r *Report) notAccepted() []string {
+// NotAccepted lists what became of requests that were not accepted, "503: 20".
+func (r *Report) NotAccepted() []string {
 	var list []string
 	for _, status := range slices.Sorted(maps.Keys(r.Answers)) {
 		if status != strconv.Itoa(http.StatusAccepted) {
@@ -198,18 +204,6 @@ func (r *Report) notAccepted() []string {
 		list = append(list, fmt.Sprintf("due and not sent: %d", r.Unsent))
 	}
 	return list
-}
-
-// WriteJSON writes the report as one JSON object, with the statement of
-// [Report.Cleanup] as cleanup.
-func (r *Report) WriteJSON(w io.Writer) error {
-	encoder := json.NewEncoder(w)
-	encoder.SetEscapeHTML(false)
-	encoder.SetIndent("", "  ")
-	return encoder.Encode(struct {
-		*Report
-		Cleanup string `json:"cleanup"`
-	}{r, r.Cleanup()})
 }
 
 // percentiles returns nil where there are none.

@@ -1,45 +1,37 @@
 package bench
 
 import (
-	"fmt"
 	"math/rand/v2"
 	"time"
 
 	"github.com/google/uuid"
 )
 
-// request is a request as it goes over the wire, made once for a connection:
-// only what differs from one event to the next is written anew.
+// request is the body of a connection's requests, made once: only what differs
+// from one event to the next is written anew.
 type request struct {
-	form   *form
-	wire   []byte
-	first  int // where the first event begins
-	ids    []uuid.UUID
-	chance *rand.PCG
+	template *template
+	body     []byte
+	first    int // where the first event begins
+	ids      []uuid.UUID
+	chance   *rand.PCG
 }
 
-func newRequest(t target, f *form, batch int) *request {
-	r := &request{form: f, ids: make([]uuid.UUID, batch), chance: rand.NewPCG(rand.Uint64(), rand.Uint64())}
-	body := batch * f.size()
-	if batch > 1 {
-		body += batch + 1 // brackets, and commas between
-	}
-	r.wire = fmt.Appendf(nil, "POST %s HTTP/1.1\r\nHost: %s\r\nUser-Agent: eventpulse-bench\r\n"+
-		"Content-Type: application/json\r\nContent-Length: %d\r\n\r\n", t.path, t.host, body)
-	r.first = len(r.wire)
+func newRequest(t *template, batch int) *request {
+	r := &request{template: t, ids: make([]uuid.UUID, batch), chance: rand.NewPCG(rand.Uint64(), rand.Uint64())}
 	if batch == 1 {
-		r.wire = append(r.wire, f.text...)
+		r.body = append(r.body, t.text...)
 		return r
 	}
-	r.first++
+	r.first = 1
 	for i := range batch {
 		separator := byte(',')
 		if i == 0 {
 			separator = '['
 		}
-		r.wire = append(append(r.wire, separator), f.text...)
+		r.body = append(append(r.body, separator), t.text...)
 	}
-	r.wire = append(r.wire, ']')
+	r.body = append(r.body, ']')
 	return r
 }
 
@@ -48,7 +40,7 @@ func (r *request) renew(now time.Time) {
 	at := r.first
 	for i := range r.ids {
 		r.ids[i] = newID(now, r.chance.Uint64())
-		r.form.fill(r.wire[at:], r.ids[i])
-		at += r.form.size() + 1
+		r.template.fill(r.body[at:], r.ids[i])
+		at += r.template.size() + 1
 	}
 }

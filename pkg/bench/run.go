@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -47,28 +48,28 @@ func Run(ctx context.Context, o Options, db Database, progress func(Progress)) (
 type run struct {
 	Options
 	id       string
-	form     *form
+	template *template
 	dial     dialer
 	target   target
 	db       Database
 	progress func(Progress)
-	tally    *tally
+	recorder *recorder
 	watcher  *watcher
 	start    time.Time
 	begun    time.Duration // how long requests were begun
 }
 
 func newRun(o Options, dial dialer, t target, db Database, progress func(Progress)) *run {
-	r := &run{Options: o, id: newRunID(), dial: dial, target: t, db: db, progress: progress, tally: newTally()}
+	r := &run{Options: o, id: newRunID(), dial: dial, target: t, db: db, progress: progress, recorder: newRecorder()}
 	if progress == nil {
 		r.progress = func(Progress) {}
 	}
-	r.form = newForm(r.id, o.EventBytes)
+	r.template = newTemplate(r.id, o.EventBytes)
 	return r
 }
 
 func (r *run) run(ctx context.Context) (*Report, error) {
-	workers, err := r.workers(ctx)
+	senders, err := r.connect(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -78,15 +79,15 @@ func (r *run) run(ctx context.Context) (*Report, error) {
 	defer watching.Wait()
 	defer stopWatching()
 	if r.db != nil {
-		r.watcher = newWatcher(r.db)
-		for _, w := range workers {
+		r.watcher = newWatcher(r.db, r.WatchEvery)
+		for _, w := range senders {
 			w.sample = r.watcher.offer
 		}
 		watching.Go(func() { r.watcher.run(watchCtx, loaded) })
 	}
-	r.load(ctx, workers)
+	r.load(ctx, senders)
 	close(loaded)
-	report := r.report()
+	report := r.report(senders)
 	report.Interrupted = ctx.Err() != nil
 	if r.db == nil {
 		return report, nil
@@ -96,7 +97,7 @@ func (r *run) run(ctx context.Context) (*Report, error) {
 		ctx = context.WithoutCancel(ctx)
 	}
 	deadline := time.Now().Add(r.VerifyTimeout)
-	report.Verification = r.verify(ctx, workers, deadline)
+	report.Verification = r.verify(ctx, senders, deadline)
 	// What was to be seen has been by now.
 	seen, cancel := context.WithTimeout(ctx, max(time.Until(deadline), 0))
 	defer cancel()
@@ -109,61 +110,66 @@ func (r *run) run(ctx context.Context) (*Report, error) {
 	return report, nil
 }
 
-// workers makes the connections before the clock starts.
-func (r *run) workers(ctx context.Context) ([]*worker, error) {
-	workers := make([]*worker, r.Connections)
+// connect makes the connections before the clock starts.
+func (r *run) connect(ctx context.Context) ([]*sender, error) {
+	senders := make([]*sender, r.Connections)
 	errs := make([]error, r.Connections)
 	var dialing sync.WaitGroup
-	for i := range workers {
-		w := &worker{
-			dial: r.dial, timeout: r.Timeout, tally: r.tally, pause: r.Rate == 0,
-			request: newRequest(r.target, r.form, r.Batch),
+	for i := range senders {
+		w := &sender{
+			url: r.target.url, dial: r.dial, timeout: r.Timeout, recorder: r.recorder, pause: r.Rate == 0,
+			request: newRequest(r.template, r.Batch),
 		}
 		if r.db != nil {
-			w.ledger = new(ledger)
+			w.sent = new(sentLog)
 		}
-		workers[i] = w
+		senders[i] = w
 		dialing.Go(func() { errs[i] = w.connect(ctx) })
 	}
 	dialing.Wait()
 	for _, err := range errs {
 		if err != nil {
-			for _, w := range workers {
+			for _, w := range senders {
 				w.close()
 			}
 			return nil, fmt.Errorf("connect to %s: %w", r.URL, err)
 		}
 	}
-	return workers, nil
+	return senders, nil
 }
 
 // load sends until the time is over or ctx ends.
-func (r *run) load(ctx context.Context, workers []*worker) {
+func (r *run) load(ctx context.Context, senders []*sender) {
 	r.start = time.Now()
 	var sending, telling sync.WaitGroup
-	var p pace
+	var p pacer
 	if r.Rate > 0 {
 		open := newOpenLoop(r.start, r.Options)
-		sending.Go(func() { open.run(ctx, r.tally.addUnsent) })
+		sending.Go(func() { open.run(ctx, r.recorder.addUnsent) })
 		p = open
 	} else {
-		p = closedLoop{ctx, r.start.Add(r.Duration)}
+		loop := closedLoop{ctx: ctx, end: r.start.Add(r.Duration)}
+		if r.Requests > 0 {
+			loop.left = new(atomic.Int64)
+			loop.left.Store(int64(r.Requests))
+		}
+		p = loop
 	}
-	for _, w := range workers {
+	for _, w := range senders {
 		sending.Go(func() { w.run(ctx, p) })
 	}
 	sent := make(chan struct{})
 	telling.Go(func() { r.tell(sent) })
 	sending.Wait()
 	r.begun = r.Duration // the last request of a fixed rate is due before
-	if ctx.Err() != nil {
+	if ctx.Err() != nil || r.Requests > 0 {
 		r.begun = min(time.Since(r.start), r.Duration)
 	}
 	close(sent)
 	telling.Wait()
 }
 
-// tell tells how the sending goes.
+// tell reports how the sending goes.
 func (r *run) tell(sent <-chan struct{}) {
 	tick := time.NewTicker(progressEvery)
 	defer tick.Stop()
@@ -172,27 +178,27 @@ func (r *run) tell(sent <-chan struct{}) {
 		case <-sent:
 			return
 		case <-tick.C:
-			accepted, rest, p99 := r.tally.counts()
+			accepted, rest, p99 := r.recorder.counts()
 			batch := int64(r.Batch)
 			r.progress(Progress{Elapsed: time.Since(r.start), Accepted: accepted * batch, Rest: rest * batch, P99: p99})
 		}
 	}
 }
 
-func (r *run) verify(ctx context.Context, workers []*worker, deadline time.Time) *Verification {
-	ledgers := make([]*ledger, len(workers))
-	for i, w := range workers {
-		ledgers[i] = w.ledger
+func (r *run) verify(ctx context.Context, senders []*sender, deadline time.Time) *Verification {
+	logs := make([]*sentLog, len(senders))
+	for i, w := range senders {
+		logs[i] = w.sent
 	}
 	result := new(Verification)
 	var told time.Time
-	v := &verifier{db: r.db, form: r.form, deadline: deadline, result: result, progress: func(checked int64) {
+	v := &verifier{db: r.db, template: r.template, deadline: deadline, result: result, progress: func(checked int64) {
 		if now := time.Now(); now.Sub(told) >= progressEvery {
 			told = now
 			r.progress(Progress{Elapsed: now.Sub(r.start), Accepted: result.Accepted, Verifying: true, Verified: checked})
 		}
 	}}
-	if err := v.run(ctx, ledgers); err != nil {
+	if err := v.run(ctx, logs); err != nil {
 		result.Error = err.Error()
 	}
 	return result

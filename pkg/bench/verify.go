@@ -27,22 +27,22 @@ type Database interface {
 // verifier compares what was sent with what is stored.
 type verifier struct {
 	db       Database
-	form     *form
+	template *template
 	deadline time.Time // for what is not there yet
 	result   *Verification
 	scratch  []byte
 	progress func(checked int64)
 }
 
-// run looks for all events of the ledgers. The error says why it could not get
+// run looks for all events of the logs. The error says why it could not get
 // to the end; the result has what was seen until then.
-func (v *verifier) run(ctx context.Context, ledgers []*ledger) error {
+func (v *verifier) run(ctx context.Context, logs []*sentLog) error {
 	began := time.Now()
 	defer func() { v.result.Seconds = seconds(time.Since(began)) }()
-	v.result.Accepted = count(ledgers, accepted)
-	v.result.Unclear = count(ledgers, unclear)
-	v.result.Refused = count(ledgers, refused)
-	for page := range inOrder(ledgers, accepted) {
+	v.result.Accepted = count(logs, accepted)
+	v.result.Unclear = count(logs, unclear)
+	v.result.Rejected = count(logs, rejected)
+	for page := range inOrder(logs, accepted) {
 		missing, err := v.await(ctx, page)
 		if err != nil {
 			return err
@@ -52,10 +52,10 @@ func (v *verifier) run(ctx context.Context, ledgers []*ledger) error {
 		v.result.MissingIDs = some(v.result.MissingIDs, missing)
 	}
 	var err error
-	if v.result.UnclearStored, err = v.stored(ctx, inOrder(ledgers, unclear)); err != nil {
+	if v.result.UnclearStored, err = v.stored(ctx, inOrder(logs, unclear)); err != nil {
 		return err
 	}
-	v.result.RefusedStored, err = v.stored(ctx, inOrder(ledgers, refused))
+	v.result.RejectedStored, err = v.stored(ctx, inOrder(logs, rejected))
 	return err
 }
 
@@ -89,7 +89,7 @@ func (v *verifier) compare(wanted []uuid.UUID, found []event.Event) (missing []u
 			v.result.Repeated++
 		}
 		var same bool
-		if same, v.scratch = v.form.same(e, v.scratch); !same {
+		if same, v.scratch = v.template.same(e, v.scratch); !same {
 			v.result.Altered++
 			v.result.AlteredIDs = some(v.result.AlteredIDs, []uuid.UUID{e.ID})
 		}

@@ -13,8 +13,6 @@ import (
 const (
 	// sampleEvery is how often an accepted event is watched on its way.
 	sampleEvery = 10 * time.Millisecond
-	// watchEvery is how often the database is asked for those.
-	watchEvery = 10 * time.Millisecond
 	// watchedAtOnce bounds what is asked for at once: the oldest.
 	watchedAtOnce = 256
 )
@@ -28,8 +26,9 @@ type sampled struct {
 // watcher measures the time from an event's answer to its being visible in the
 // database, on a sample: one event every sampleEvery.
 type watcher struct {
-	db   Database
-	next atomic.Int64 // when the next sample is due, in Unix nanoseconds
+	db    Database
+	every time.Duration // between two looks
+	next  atomic.Int64  // when the next sample is due, in Unix nanoseconds
 
 	mu      sync.Mutex
 	waiting []sampled
@@ -37,8 +36,8 @@ type watcher struct {
 	visible, within *latencies // how long it took; how much less it may have been
 }
 
-func newWatcher(db Database) *watcher {
-	return &watcher{db: db, visible: newLatencies(), within: newLatencies()}
+func newWatcher(db Database, every time.Duration) *watcher {
+	return &watcher{db: db, every: every, visible: newLatencies(), within: newLatencies()}
 }
 
 // offer takes an accepted event as a sample when one is due. It is safe for
@@ -57,7 +56,7 @@ func (w *watcher) offer(id uuid.UUID, at time.Time) {
 // run looks for samples until loaded is closed and all have been seen, or ctx
 // ends.
 func (w *watcher) run(ctx context.Context, loaded <-chan struct{}) {
-	tick := time.NewTicker(watchEvery)
+	tick := time.NewTicker(w.every)
 	defer tick.Stop()
 	var before time.Time // the last look began
 	for {

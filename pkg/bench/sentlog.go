@@ -10,22 +10,22 @@ import (
 // pageIDs is how many ids are asked for at once.
 const pageIDs = 1024
 
-// fate is what an answer says of the events of a request.
-type fate int
+// class is what an answer says of the events of a request.
+type class int
 
 const (
-	accepted fate = iota // to be stored
-	unclear              // may be stored
-	refused              // must not be stored
-	unsent               // never left
+	accepted class = iota // to be stored
+	unclear               // may be stored
+	rejected              // must not be stored
+	unsent                // never left
 )
 
-func fateOf(status int) fate {
+func classOf(status int) class {
 	switch {
 	case status == http.StatusAccepted:
 		return accepted
 	case status >= 400 && status < 500:
-		return refused
+		return rejected
 	default:
 		return unclear
 	}
@@ -47,16 +47,16 @@ func (l *ids) add(more []uuid.UUID) {
 	}
 }
 
-// ledger is what one connection knows of the events it sent.
-type ledger [unsent]ids
+// sentLog is what one connection knows of the events it sent.
+type sentLog [unsent]ids
 
-// inOrder returns the pages of one fate in all ledgers, the older ones first.
-func inOrder(ledgers []*ledger, f fate) iter.Seq[[]uuid.UUID] {
+// inOrder returns the pages of one class in all logs, the older ones first.
+func inOrder(logs []*sentLog, c class) iter.Seq[[]uuid.UUID] {
 	return func(yield func([]uuid.UUID) bool) {
 		for i, more := 0, true; more; i++ {
 			more = false
-			for _, l := range ledgers {
-				if pages := l[f].pages; i < len(pages) {
+			for _, l := range logs {
+				if pages := l[c].pages; i < len(pages) {
 					more = true
 					if !yield(pages[i]) {
 						return
@@ -67,9 +67,9 @@ func inOrder(ledgers []*ledger, f fate) iter.Seq[[]uuid.UUID] {
 	}
 }
 
-// count returns how many ids of one fate there are.
-func count(ledgers []*ledger, f fate) (n int64) {
-	for page := range inOrder(ledgers, f) {
+// count returns how many ids of one class there are.
+func count(logs []*sentLog, c class) (n int64) {
+	for page := range inOrder(logs, c) {
 		n += int64(len(page))
 	}
 	return n

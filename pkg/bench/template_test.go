@@ -14,10 +14,10 @@ import (
 	"github.com/eventpulse/eventpulse/pkg/event"
 )
 
-func TestEventsAreValidAndKnownByTheirID(t *testing.T) {
+func TestTemplate_MakesValidEventsKnownByTheirID(t *testing.T) {
 	now := time.Date(2026, 11, 23, 15, 0, 0, 123456789, time.UTC)
-	for _, size := range []int{newForm("0123abcd", 0).size(), 230, 300, 5000} {
-		f := newForm("0123abcd", size)
+	for _, size := range []int{newTemplate("0123abcd", 0).size(), 230, 300, 5000} {
+		f := newTemplate("0123abcd", size)
 		require.Equal(t, size, f.size())
 		for range 200 {
 			id := newID(now, rand.Uint64())
@@ -48,8 +48,8 @@ func TestEventsAreValidAndKnownByTheirID(t *testing.T) {
 	}
 }
 
-func TestEveryAlterationIsSeen(t *testing.T) {
-	f := newForm("0123abcd", 230)
+func TestTemplate_SeesEveryAlteration(t *testing.T) {
+	f := newTemplate("0123abcd", 230)
 	id := newID(time.Now(), 4711)
 	text := append([]byte(nil), f.text...)
 	f.fill(text, id)
@@ -71,7 +71,7 @@ func TestEveryAlterationIsSeen(t *testing.T) {
 	}
 }
 
-func TestIDsFollowTime(t *testing.T) {
+func TestNewID_FollowsTime(t *testing.T) {
 	at := time.Now()
 	before := newID(at, ^uint64(0))
 	for range 3000 {

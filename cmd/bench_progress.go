@@ -1,28 +1,32 @@
-package bench
+package cmd
 
 import (
 	"fmt"
 	"io"
 	"time"
+
+	"github.com/eventpulse/eventpulse/pkg/bench"
 )
 
 // plainEvery is how often progress is told where lines cannot be rewritten.
 const plainEvery = 5 * time.Second
 
-// Printer shows the progress of a run.
-type Printer struct {
+// benchProgress shows the progress of a run.
+type benchProgress struct {
 	w        io.Writer
 	terminal bool
 	next     time.Duration
-	last     Progress
+	last     bench.Progress
 }
 
-// NewPrinter returns a printer on w: one line that is written over on a
+// newBenchProgress returns one on w: one line that is written over on a
 // terminal, else a line every few seconds.
-func NewPrinter(w io.Writer, terminal bool) *Printer { return &Printer{w: w, terminal: terminal} }
+func newBenchProgress(w io.Writer, terminal bool) *benchProgress {
+	return &benchProgress{w: w, terminal: terminal}
+}
 
-// Print shows p. It is called from one goroutine at a time.
-func (p *Printer) Print(now Progress) {
+// print shows p. It is called from one goroutine at a time.
+func (p *benchProgress) print(now bench.Progress) {
 	if !p.terminal && now.Elapsed < p.next && now.Verifying == p.last.Verifying {
 		return
 	}
@@ -35,7 +39,7 @@ func (p *Printer) Print(now Progress) {
 			rate = float64(now.Accepted-p.last.Accepted) / took.Seconds()
 		}
 		text += fmt.Sprintf("%s events/s  accepted %s  others %s  p99 %s",
-			comma(int64(rate)), comma(now.Accepted), comma(now.Rest), short(millis(now.P99)))
+			comma(int64(rate)), comma(now.Accepted), comma(now.Rest), shortTime(float64(now.P99.Microseconds())/1000))
 	}
 	p.last, p.next = now, now.Elapsed+plainEvery
 	if p.terminal {
@@ -45,8 +49,8 @@ func (p *Printer) Print(now Progress) {
 	fmt.Fprintln(p.w, text)
 }
 
-// Done takes the line that is written over away.
-func (p *Printer) Done() {
+// done takes the line that is written over away.
+func (p *benchProgress) done() {
 	if p.terminal {
 		fmt.Fprint(p.w, "\r\x1b[K")
 	}

@@ -2,6 +2,7 @@ package bench
 
 import (
 	"context"
+	"sync/atomic"
 	"time"
 )
 
@@ -14,8 +15,8 @@ const (
 	coarse = 2 * time.Millisecond
 )
 
-// pace says when requests are due.
-type pace interface {
+// pacer says when requests are due.
+type pacer interface {
 	// next waits until a request is due and returns the moment it was, which
 	// may have passed; false when there is no other.
 	next() (time.Time, bool)
@@ -23,13 +24,15 @@ type pace interface {
 
 // closedLoop lets every connection go on as soon as it can.
 type closedLoop struct {
-	ctx context.Context //nolint:containedctx // it is the life of the run
-	end time.Time
+	ctx  context.Context //nolint:containedctx // it is the life of the run
+	end  time.Time
+	left *atomic.Int64 // requests; nil for as many as fit into the time
 }
 
 func (p closedLoop) next() (time.Time, bool) {
 	now := time.Now()
-	return now, now.Before(p.end) && p.ctx.Err() == nil
+	ok := now.Before(p.end) && p.ctx.Err() == nil
+	return now, ok && (p.left == nil || p.left.Add(-1) >= 0)
 }
 
 // openLoop lets requests become due at a fixed rate, whether there is a

@@ -28,11 +28,11 @@ func newRunID() string {
 	return hex.EncodeToString(id[:])
 }
 
-// form is the text of every event of a run, with places for what differs.
+// template is the text of every event of a run, with places for what differs.
 // All that differs follows from the id, so that what was sent can be told from
 // the id alone, and has the same length in every event, so that a request is
 // made once and only written over.
-type form struct {
+type template struct {
 	source string
 	text   []byte
 	// Where the values stand in text.
@@ -40,30 +40,30 @@ type form struct {
 	payload, payloadEnd           int
 }
 
-// newForm returns the form of events whose JSON has that many bytes, or the
+// newTemplate returns the template of events whose JSON has that many bytes, or the
 // fewest there can be.
-func newForm(run string, size int) *form {
-	f := &form{source: "bench-" + run}
+func newTemplate(run string, size int) *template {
+	t := &template{source: "bench-" + run}
 	put := func(text string) int {
-		f.text = append(f.text, text...)
-		return len(f.text)
+		t.text = append(t.text, text...)
+		return len(t.text)
 	}
-	f.id = put(`{"event_id":"`)
+	t.id = put(`{"event_id":"`)
 	put(uuid.Nil.String())
-	put(`","event_type":"` + eventType + `","source":"` + f.source + `","timestamp":"`)
-	f.timestamp = len(f.text)
+	put(`","event_type":"` + eventType + `","source":"` + t.source + `","timestamp":"`)
+	t.timestamp = len(t.text)
 	put(timeFormat)
-	f.payload = put(`","payload":`)
+	t.payload = put(`","payload":`)
 	// The members in PostgreSQL's own order: shorter names first.
-	f.ms = put(`{"ms":`)
-	f.page = put(`0000,"page":"/products/`)
-	f.user = put(`0000","user":"u-`)
+	t.ms = put(`{"ms":`)
+	t.page = put(`0000,"page":"/products/`)
+	t.user = put(`0000","user":"u-`)
 	put(`000000","title":"`)
 	const end = `"}}`
-	put(filler(size - len(f.text) - len(end)))
+	put(filler(size - len(t.text) - len(end)))
 	put(end)
-	f.payloadEnd = len(f.text) - 1
-	return f
+	t.payloadEnd = len(t.text) - 1
+	return t
 }
 
 // filler is a title of n letters.
@@ -76,26 +76,26 @@ func filler(n int) string {
 }
 
 // size is the length of one event's JSON.
-func (f *form) size() int { return len(f.text) }
+func (t *template) size() int { return len(t.text) }
 
-// fill writes what belongs to id over dst, a copy of the form's text.
-func (f *form) fill(dst []byte, id uuid.UUID) {
-	putUUID(dst[f.id:], id)
-	var room [2 * len(timeFormat)]byte // formatting leaves traces behind its end
-	copy(dst[f.timestamp:], instant(id).AppendFormat(room[:0], timeFormat))
+// fill writes what belongs to id over dst, a copy of the template's text.
+func (t *template) fill(dst []byte, id uuid.UUID) {
+	putUUID(dst[t.id:], id)
+	var buffer [2 * len(timeFormat)]byte // formatting leaves traces behind its end
+	copy(dst[t.timestamp:], instant(id).AppendFormat(buffer[:0], timeFormat))
 	chance := binary.BigEndian.Uint64(id[8:])
-	putDigits(dst[f.ms:f.ms+4], 1000+chance%9000) // a number has no leading zeros
-	putDigits(dst[f.page:f.page+4], chance>>16)
-	putDigits(dst[f.user:f.user+6], chance>>32)
+	putDigits(dst[t.ms:t.ms+4], 1000+chance%9000) // a number has no leading zeros
+	putDigits(dst[t.page:t.page+4], chance>>16)
+	putDigits(dst[t.user:t.user+6], chance>>32)
 }
 
 // same reports whether e is the event that was sent under its id. Scratch is
-// room to work in, returned for the next time.
-func (f *form) same(e event.Event, scratch []byte) (bool, []byte) {
-	scratch = append(scratch[:0], f.text...)
-	f.fill(scratch, e.ID)
-	payload := scratch[f.payload:f.payloadEnd]
-	return e.Type == eventType && e.Source == f.source && e.Timestamp.Equal(instant(e.ID)) &&
+// a buffer to work in, returned for the next time.
+func (t *template) same(e event.Event, scratch []byte) (bool, []byte) {
+	scratch = append(scratch[:0], t.text...)
+	t.fill(scratch, e.ID)
+	payload := scratch[t.payload:t.payloadEnd]
+	return e.Type == eventType && e.Source == t.source && e.Timestamp.Equal(instant(e.ID)) &&
 		sameJSON(payload, []byte(e.Payload)) && sameJSON([]byte("{}"), []byte(e.Metadata)), scratch
 }
 
