@@ -102,6 +102,13 @@ func (o Options) Validate() error {
 	return errors.Join(errs...)
 }
 
+// EventBytesOf returns the EventBytes of events whose payload has so many
+// bytes, or the fewest that a payload can have.
+func EventBytesOf(payload int) int {
+	t := newTemplate(newRunID(), 0)
+	return t.size() + max(0, payload-(t.payloadEnd-t.payload))
+}
+
 // interval is the time from one request to the next at a fixed rate, in
 // nanoseconds.
 func (o Options) interval() float64 { return float64(time.Second) * float64(o.Batch) / o.Rate }

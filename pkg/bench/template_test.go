@@ -82,3 +82,12 @@ func TestNewID_FollowsTime(t *testing.T) {
 		before = newID(at, ^uint64(0))
 	}
 }
+
+func TestEventBytesOf_MakesPayloadsOfThatSize(t *testing.T) {
+	for _, size := range []int{200, 1 << 10, 64 << 10} {
+		f := newTemplate(newRunID(), EventBytesOf(size))
+		require.Equal(t, size, f.payloadEnd-f.payload)
+	}
+	f := newTemplate(newRunID(), EventBytesOf(1))
+	require.Greater(t, f.payloadEnd-f.payload, 1)
+}

@@ -74,7 +74,7 @@ func TestChoose(t *testing.T) {
 		}
 		return names
 	}
-	require.Equal(t, []string{"single", "drain", "drain-5%"}, names("drain*, single"))
+	require.Equal(t, []string{"single", "drain", "drain-5%", "drain-always"}, names("drain*, single"))
 	require.Len(t, names("*"), len(scenarios()))
 	for _, bad := range []string{"nothing", "single,nothing", "[", ""} {
 		_, err := choose(scenarios(), bad)

@@ -20,9 +20,9 @@ const (
 	copyTable = "copied"
 )
 
-// drain measures how fast one work empties a stream, a share of whose events
-// is in the table already.
-func drain(stored float64) func(context.Context, *Env) (func(context.Context, *Round) error, error) {
+// drain measures how fast one work empties a stream of a Redis with that
+// appendfsync, a share of whose events is in the table already.
+func drain(stored float64, appendfsync string) func(context.Context, *Env) (func(context.Context, *Round) error, error) {
 	rate := Figure{Name: "throughput", Unit: "events/s", Limit: copyFrom, Goal: atLeast(0.70)}
 	work := Figure{Name: "CPU of work", Unit: "µs/event"}
 	postgres := Figure{Name: "CPU of PostgreSQL", Unit: "µs/event", Limit: copyFrom}
@@ -45,7 +45,7 @@ func drain(stored float64) func(context.Context, *Env) (func(context.Context, *R
 			var limit copied
 			err := r.InTurn(
 				func() (err error) { limit, err = t.copy(ctx); return err },
-				func() (err error) { own, err = t.drainFull(ctx, preload); return err },
+				func() (err error) { own, err = t.drainFull(ctx, preload, appendfsync); return err },
 			)
 			if err != nil {
 				return err
@@ -127,7 +127,7 @@ type drained struct {
 
 // drainFull drains a stream of all events into the table, which holds no more
 // than the rows of a file, if there is one.
-func (t *table) drainFull(ctx context.Context, preload string) (drained, error) {
+func (t *table) drainFull(ctx context.Context, preload, appendfsync string) (drained, error) {
 	if err := t.rig.Exec(ctx, "TRUNCATE "+copyTable, "TRUNCATE events"); err != nil {
 		return drained{}, err
 	}
@@ -137,7 +137,7 @@ func (t *table) drainFull(ctx context.Context, preload string) (drained, error) 
 		}
 	}
 	var d drained
-	err := t.withStream(func() (err error) {
+	err := t.withStream(appendfsync, func() (err error) {
 		if err = t.rig.Fill(ctx, t.events, t.count); err != nil {
 			return err
 		}
@@ -163,8 +163,8 @@ func (t *table) holds(ctx context.Context, count int) error {
 }
 
 // withStream runs f while the rig has a Redis that is empty at first.
-func (t *table) withStream(f func() error) error {
-	if err := t.rig.StartRedis(everySecond); err != nil {
+func (t *table) withStream(appendfsync string, f func() error) error {
+	if err := t.rig.StartRedis(appendfsync); err != nil {
 		return err
 	}
 	return errors.Join(f(), t.rig.EndRedis())

@@ -25,16 +25,21 @@ const (
 // endToEnd searches for the highest rate at which all that is taken in is
 // stored as fast: with a load that waits for nothing but its answers, taking in
 // outruns storing, and the backlog grows for as long as one cares to look.
-func endToEnd(ctx context.Context, e *Env) (func(context.Context, *Round) error, error) {
+func endToEnd(appendfsync string) func(context.Context, *Env) (func(context.Context, *Round) error, error) {
+	return func(ctx context.Context, e *Env) (func(context.Context, *Round) error, error) {
+		return endToEndWith(ctx, e, appendfsync)
+	}
+}
+
+func endToEndWith(ctx context.Context, e *Env, appendfsync string) (func(context.Context, *Round) error, error) {
 	t, err := newTable(ctx, e, sample.Maker{}, e.Events)
 	if err != nil {
 		return nil, err
 	}
 	rate := Figure{Name: "stored, backlog flat", Unit: "events/s", Limit: copyFrom, Goal: atLeast(goalShare)}
-	p99 := Figure{Name: "p99 of a batch", Unit: "ms"}
+	answered := Figure{Name: "p99 of a batch", Unit: "ms"}
 	backlog := Figure{Name: "backlog, mean", Unit: "events"}
 	cpu := Figure{Name: "CPU of everything", Unit: "µs/event"}
-	bodies := batches(64)
 	begin := firstShare
 
 	return func(ctx context.Context, r *Round) error {
@@ -43,7 +48,7 @@ func endToEnd(ctx context.Context, e *Env) (func(context.Context, *Round) error,
 			return err
 		}
 		try := func(share float64, d time.Duration) (flow, error) {
-			return t.flow(ctx, bodies, share*limit.rate, d)
+			return t.flow(ctx, appendfsync, share*limit.rate, d)
 		}
 		share, err := search(begin, func(share float64) (bool, error) {
 			f, err := try(share, 2*e.span())
@@ -61,7 +66,7 @@ func endToEnd(ctx context.Context, e *Env) (func(context.Context, *Round) error,
 			if f.sustained() {
 				begin = share // of the search in the next round
 				r.Compare(rate, f.stored, limit.rate)
-				r.Note(p99, millis(f.p99))
+				r.Note(answered, f.p99)
 				r.Note(backlog, measure.Mean(f.backlogs))
 				r.Note(cpu, f.cpu)
 				return nil
@@ -105,9 +110,9 @@ type flow struct {
 	stored   float64 // events per second, until all were acknowledged
 	kept     bool    // whether serve took them at their rate
 	backlogs []float64
-	p99      time.Duration // of a batch
-	cpu      float64       // µs of serve, work, Redis and PostgreSQL per event
-	refused  error         // why serve did not take them all
+	p99      float64 // ms, of a batch
+	cpu      float64 // µs of serve, work, Redis and PostgreSQL per event
+	refused  error   // why serve did not take them all
 }
 
 // sustained reports whether it could have gone on for ever: the events were
@@ -132,18 +137,18 @@ func (f flow) lastBacklog() float64 {
 
 // flow offers events at a rate for a time, and sees to it that what was
 // sustained is also stored.
-func (t *table) flow(ctx context.Context, bodies []string, rate float64, d time.Duration) (f flow, err error) {
+func (t *table) flow(ctx context.Context, appendfsync string, rate float64, d time.Duration) (f flow, err error) {
 	if err := t.rig.Exec(ctx, "TRUNCATE "+copyTable, "TRUNCATE events", "CHECKPOINT"); err != nil {
 		return f, err
 	}
-	err = t.withStream(func() error {
-		f, err = t.flowThrough(ctx, bodies, rate, d)
+	err = t.withStream(appendfsync, func() error {
+		f, err = t.flowThrough(ctx, rate, d)
 		return err
 	})
 	return f, err
 }
 
-func (t *table) flowThrough(ctx context.Context, bodies []string, rate float64, d time.Duration) (f flow, err error) {
+func (t *table) flowThrough(ctx context.Context, rate float64, d time.Duration) (f flow, err error) {
 	f.offered = rate
 	if err := t.rig.MakeGroup(ctx); err != nil {
 		return f, err
@@ -163,17 +168,14 @@ func (t *table) flowThrough(ctx context.Context, bodies []string, rate float64, 
 		return f, err
 	}
 
-	sender := measure.Sender{
-		Addr: serve.API, Path: batchPath, Connections: 8,
-		Requests: max(1, int(rate*d.Seconds()/batchEvents)), Interval: time.Duration(batchEvents / rate * float64(time.Second)),
-		Body: func(n int, buf []byte) []byte { return append(buf, bodies[n%len(bodies)]...) },
-	}
+	load := loadOf(serve, batchEvents)
+	load.Rate, load.Duration = rate, d
 	begin := time.Now()
 	watching, stop := context.WithCancel(ctx)
 	defer stop()
 	watched := make(chan error, 1)
 	go func() { watched <- t.watchBacklog(watching, &f) }()
-	sent, err := sender.Run(ctx)
+	sent, err := offer(ctx, load, nil)
 	stop()
 	if watchErr := <-watched; watchErr != nil || ctx.Err() != nil {
 		return f, errors.Join(watchErr, ctx.Err())
@@ -182,8 +184,8 @@ func (t *table) flowThrough(ctx context.Context, bodies []string, rate float64, 
 		return f, nil
 	}
 	const late = 1.01
-	f.kept = sent.Elapsed <= time.Duration(late*float64(d))+time.Second/2
-	f.p99 = measure.Percentile(sent.Times, 0.99)
+	f.kept = sent.Seconds <= late*d.Seconds()+0.5
+	f.p99 = p99(sent)
 	if !f.sustained() {
 		return f, nil
 	}
@@ -192,7 +194,7 @@ func (t *table) flowThrough(ctx context.Context, bodies []string, rate float64, 
 	if err != nil {
 		return f, err
 	}
-	count := sender.Requests * batchEvents
+	count := int(sent.Accepted)
 	f.stored = float64(count) / end.At.Sub(begin).Seconds()
 	if f.cpu, err = costOf(meter, count); err != nil {
 		return f, err
@@ -211,13 +213,4 @@ func (t *table) watchBacklog(ctx context.Context, f *flow) error {
 		return nil // it was told to end
 	}
 	return err
-}
-
-// batches returns bodies that differ.
-func batches(count int) []string {
-	bodies := make([]string, count)
-	for i := range bodies {
-		bodies[i] = sample.Maker{}.Batch(i*batchEvents, batchEvents)
-	}
-	return bodies
 }

@@ -7,6 +7,7 @@ import (
 	"os"
 
 	"github.com/eventpulse/eventpulse/test/bench/measure"
+	"github.com/eventpulse/eventpulse/test/bench/rig"
 	"github.com/eventpulse/eventpulse/test/bench/sample"
 )
 
@@ -16,10 +17,11 @@ type way struct {
 	drain float64 // events per second from the stream into the table
 }
 
-// through sends count events through serve in requests of so many, and has
+// through sends count events with such a payload, 0 for an ordinary one, through
+// serve in requests of so many, and has
 // one work drain them when they are all on the stream.
-func (t *table) through(ctx context.Context, events sample.Maker, count, together int) (w way, err error) {
-	err = t.withStream(func() error {
+func (t *table) through(ctx context.Context, payload, count, together int) (w way, err error) {
+	err = t.withStream(everySecond, func() error {
 		if err := t.rig.MakeGroup(ctx); err != nil {
 			return err
 		}
@@ -31,7 +33,7 @@ func (t *table) through(ctx context.Context, events sample.Maker, count, togethe
 		if err != nil {
 			return err
 		}
-		if err := send(ctx, serve.API, events, count, together); err != nil {
+		if err := send(ctx, serve, payload, count, together); err != nil {
 			return err
 		}
 		w.cpu, err = costOf(meter, count)
@@ -47,14 +49,10 @@ func (t *table) through(ctx context.Context, events sample.Maker, count, togethe
 }
 
 // send posts count events in requests of so many, as fast as they are taken.
-func send(ctx context.Context, api string, events sample.Maker, count, together int) error {
-	s := measure.Sender{Addr: api, Path: batchPath, Connections: 8, Requests: count / together}
-	s.Body = func(n int, buf []byte) []byte { return append(buf, events.Batch(n*together, together)...) }
-	if together == 1 {
-		s.Path = singlePath
-		s.Body = func(n int, buf []byte) []byte { return append(buf, events.JSON(n)...) }
-	}
-	_, err := s.Run(ctx)
+func send(ctx context.Context, serve *rig.App, payload, count, together int) error {
+	o := loadOf(serve, together)
+	o.Requests, o.EventBytes = count/together, eventBytes(payload)
+	_, err := offer(ctx, o, nil)
 	return err
 }
 
@@ -88,14 +86,14 @@ func growthTable(ctx context.Context, e *Env) (func(context.Context, *Round) err
 				if err := errors.Join(t.rig.UseDatabase(ctx, emptyURL), t.empty(ctx)); err != nil {
 					return err
 				}
-				empty, err = t.through(ctx, sample.Maker{}, count, batchEvents)
+				empty, err = t.through(ctx, 0, count, batchEvents)
 				return err
 			},
 			func() error {
 				if err := t.rig.UseDatabase(ctx, grownURL); err != nil {
 					return err
 				}
-				grown, err = t.through(ctx, sample.Maker{}, count, batchEvents)
+				grown, err = t.through(ctx, 0, count, batchEvents)
 				return err
 			},
 		)
@@ -146,7 +144,7 @@ func growthBatch(ctx context.Context, e *Env) (func(context.Context, *Round) err
 			if err := t.empty(ctx); err != nil {
 				return err
 			}
-			w, err := t.through(ctx, sample.Maker{}, count, together)
+			w, err := t.through(ctx, 0, count, together)
 			if err != nil {
 				return fmt.Errorf("%d events a request: %w", together, err)
 			}
@@ -176,7 +174,7 @@ func growthPayload(ctx context.Context, e *Env) (func(context.Context, *Round) e
 			const most = 256 << 20 // bytes of all payloads
 			together := min(batchEvents, 2<<20/size)
 			count := max(1, min(e.Events/10, most/size)/together) * together
-			w, err := t.through(ctx, sample.Maker{Payload: size}, count, together)
+			w, err := t.through(ctx, size, count, together)
 			if err != nil {
 				return fmt.Errorf("payloads of %d bytes: %w", size, err)
 			}
@@ -203,7 +201,7 @@ func growthWorkers(ctx context.Context, e *Env) (func(context.Context, *Round) e
 				return err
 			}
 			var d drained
-			err := t.withStream(func() (err error) {
+			err := t.withStream(everySecond, func() (err error) {
 				if err = t.rig.Fill(ctx, t.events, e.Events); err == nil {
 					d, err = t.drain(ctx, e.Events, workers)
 				}

@@ -2,13 +2,12 @@ package main
 
 import (
 	"context"
-	"database/sql"
 	"errors"
-	"fmt"
-	"sync"
+	"log/slog"
 	"time"
 
-	"github.com/eventpulse/eventpulse/test/bench/measure"
+	"github.com/eventpulse/eventpulse/pkg/bench"
+	"github.com/eventpulse/eventpulse/pkg/store"
 	"github.com/eventpulse/eventpulse/test/bench/rig"
 	"github.com/eventpulse/eventpulse/test/bench/sample"
 )
@@ -24,14 +23,13 @@ func latency(ctx context.Context, e *Env) (func(context.Context, *Round) error, 
 	postP99 := Figure{Name: "POST p99", Unit: "ms", Goal: atMost(10)}
 	visibleP50 := Figure{Name: "accepted to visible p50", Unit: "ms", Goal: atMost(10)}
 	visibleP99 := Figure{Name: "accepted to visible p99", Unit: "ms", Goal: atMost(100)}
-	resolution := Figure{Name: "between looks at the table", Unit: "ms, mean"}
-	const perSecond = 1000
+	resolution := Figure{Name: "too long by up to", Unit: "ms"}
 
 	return func(ctx context.Context, r *Round) error {
 		if err := t.rig.Exec(ctx, "TRUNCATE events", "CHECKPOINT"); err != nil {
 			return err
 		}
-		return t.withStream(func() error {
+		return t.withStream(everySecond, func() error {
 			serve, err := t.rig.Serve(ctx, nil)
 			if err != nil {
 				return err
@@ -40,136 +38,35 @@ func latency(ctx context.Context, e *Env) (func(context.Context, *Round) error, 
 			if err != nil {
 				return err
 			}
-			seen, err := t.sendAndSee(ctx, serve, perSecond, 3*e.span())
+			seen, err := t.sendAndSee(ctx, serve, 3*e.span())
 			if err = errors.Join(err, serve.End(), work.End()); err != nil {
 				return err
 			}
-			r.Note(postP50, millis(measure.Percentile(seen.post, 0.50)))
-			r.Note(postP99, millis(measure.Percentile(seen.post, 0.99)))
-			r.Note(visibleP50, millis(measure.Percentile(seen.visible, 0.50)))
-			r.Note(visibleP99, millis(measure.Percentile(seen.visible, 0.99)))
-			r.Note(resolution, millis(seen.between))
+			r.Note(postP50, seen.Latency.P50)
+			r.Note(postP99, seen.Latency.P99)
+			visible := seen.Verification.Visible
+			r.Note(visibleP50, visible.Latency.P50)
+			r.Note(visibleP99, visible.Latency.P99)
+			r.Note(resolution, visible.Within)
 			return nil
 		})
 	}, nil
 }
 
-// seen is how long producers and readers waited.
-type seen struct {
-	post, visible []time.Duration
-	between       time.Duration // looks at the table
-}
-
-// sendAndSee posts single events at a rate for a time, and watches them appear
-// in the table.
-func (t *table) sendAndSee(ctx context.Context, serve *rig.App, perSecond int, d time.Duration) (seen, error) {
-	count := int(d.Seconds()) * perSecond
-	accepted := make([]time.Time, count)
-	watcher := watcher{db: t.rig.DB, visible: make([]time.Time, count)}
-	watching, stop := context.WithCancel(ctx)
-	defer stop()
-	var wg sync.WaitGroup
-	var watchErr error
-	wg.Go(func() { watchErr = watcher.watch(watching) })
-
-	sent, err := measure.Sender{
-		Addr: serve.API, Path: singlePath, Connections: 64, Requests: count, Interval: time.Second / time.Duration(perSecond),
-		Body:     func(n int, buf []byte) []byte { return append(buf, sample.Maker{}.JSON(n)...) },
-		Answered: func(n int, at time.Time) { accepted[n] = at },
-	}.Run(ctx)
+// sendAndSee posts single events at a rate for a time, and watches some of them
+// appear in the table.
+func (t *table) sendAndSee(ctx context.Context, serve *rig.App, d time.Duration) (*bench.Report, error) {
+	cfg := store.DefaultConfig()
+	cfg.URL = t.rig.Database
+	db, err := store.Open(cfg, slog.New(slog.DiscardHandler), nil)
 	if err != nil {
-		stop()
-		wg.Wait()
-		return seen{}, err
+		return nil, err
 	}
-	const limit = 30 * time.Second
-	patience := time.AfterFunc(limit, stop)
-	wg.Wait()
-	patience.Stop()
-	if watchErr != nil {
-		return seen{}, watchErr
+	o := loadOf(serve, 1)
+	o.Rate, o.Connections, o.Duration, o.WatchEvery = 1000, singleConnections, d, 2*time.Millisecond
+	r, err := offer(ctx, o, db)
+	if err == nil && r.Verification.Visible.Samples == 0 {
+		err = errors.New("no event was seen in the table")
 	}
-	s := seen{post: sent.Times, visible: make([]time.Duration, count), between: watcher.between()}
-	for n := range count {
-		// The answer may be on its way longer than the event.
-		s.visible[n] = max(0, watcher.visible[n].Sub(accepted[n]))
-	}
-	return s, nil
-}
-
-// watcher looks at the table as any other session, until all events are there.
-type watcher struct {
-	db      *sql.DB
-	visible []time.Time // when each was first seen
-	low     int         // those below were all seen
-	looks   int
-	took    time.Duration
-}
-
-// between is the mean time from one look to the next.
-func (w *watcher) between() time.Duration { return w.took / time.Duration(max(1, w.looks)) }
-
-func (w *watcher) watch(ctx context.Context) error {
-	const often = 2 * time.Millisecond
-	conn, err := w.db.Conn(ctx)
-	if err != nil {
-		return fmt.Errorf("look at the table: %w", err)
-	}
-	defer func() { _ = conn.Close() }()
-	// PostgreSQL has not looked at the table since it was empty, and would read
-	// all of it every time.
-	if _, err := conn.ExecContext(ctx, "SET enable_seqscan = off; SET enable_bitmapscan = off"); err != nil {
-		return fmt.Errorf("look at the table: %w", err)
-	}
-	ticker := time.NewTicker(often)
-	defer ticker.Stop()
-	begin := time.Now()
-	for w.low < len(w.visible) {
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("%d events of %d were seen: %w", w.low, len(w.visible), ctx.Err())
-		case <-ticker.C:
-		}
-		if err := w.look(ctx, conn); err != nil {
-			return fmt.Errorf("look at the table: %w", err)
-		}
-	}
-	w.took = time.Since(begin)
-	return nil
-}
-
-// look asks for the first event that was not seen yet and all later ones, by
-// their timestamps, which tell their numbers and which no two share.
-func (w *watcher) look(ctx context.Context, conn *sql.Conn) error {
-	w.looks++
-	rows, err := conn.QueryContext(ctx, `SELECT (extract(epoch FROM "timestamp") * 1000000)::bigint FROM events WHERE "timestamp" >= $1`,
-		sample.Happened(w.low))
-	if err != nil {
-		return err
-	}
-	defer func() { _ = rows.Close() }()
-	var fresh []int
-	for rows.Next() {
-		var micros int64
-		if err := rows.Scan(&micros); err != nil {
-			return err
-		}
-		fresh = append(fresh, sample.NumberAt(micros))
-	}
-	if err := rows.Err(); err != nil {
-		return err
-	}
-	now := time.Now()
-	for _, n := range fresh {
-		if n < 0 || n >= len(w.visible) {
-			return fmt.Errorf("an event that nobody sent: %d", n)
-		}
-		if w.visible[n].IsZero() {
-			w.visible[n] = now
-		}
-	}
-	for w.low < len(w.visible) && !w.visible[w.low].IsZero() {
-		w.low++
-	}
-	return nil
+	return r, errors.Join(err, db.Close())
 }

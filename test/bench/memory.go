@@ -19,7 +19,7 @@ func memory(ctx context.Context, e *Env) (func(context.Context, *Round) error, e
 	work := Figure{Name: "work, draining", Unit: "MiB at most", Goal: atMost(64)}
 
 	return func(ctx context.Context, r *Round) error {
-		if err := t.withStream(func() error { return t.idle(ctx, r) }); err != nil {
+		if err := t.withStream(everySecond, func() error { return t.idle(ctx, r) }); err != nil {
 			return err
 		}
 		singles, err := e.postSingles(ctx, everySecond)
@@ -30,7 +30,7 @@ func memory(ctx context.Context, e *Env) (func(context.Context, *Round) error, e
 		if err != nil {
 			return err
 		}
-		d, err := t.drainFull(ctx, "")
+		d, err := t.drainFull(ctx, "", everySecond)
 		if err != nil {
 			return err
 		}

@@ -2,10 +2,7 @@
 // show what a machine can do, reads what they print, and sums it up.
 package measure
 
-import (
-	"slices"
-	"time"
-)
+import "slices"
 
 // Spread is how a figure lay over the rounds.
 type Spread struct {
@@ -21,17 +18,6 @@ func SpreadOf(values []float64) Spread {
 	sorted := slices.Sorted(slices.Values(values))
 	n := len(sorted)
 	return Spread{Median: (sorted[(n-1)/2] + sorted[n/2]) / 2, Min: sorted[0], Max: sorted[n-1], N: n}
-}
-
-// Percentile returns the smallest of the times that a share of them, from 0
-// to 1, does not exceed; 0 when there are none. It sorts them.
-func Percentile(times []time.Duration, share float64) time.Duration {
-	if len(times) == 0 {
-		return 0
-	}
-	slices.Sort(times)
-	rank := int(share*float64(len(times))+0.999999) - 1
-	return times[min(max(rank, 0), len(times)-1)]
 }
 
 // Mean returns the mean of values, 0 when there are none.

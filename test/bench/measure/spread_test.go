@@ -2,7 +2,6 @@ package measure
 
 import (
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -14,19 +13,6 @@ func TestSpread(t *testing.T) {
 	values := []float64{4, 1, 2, 9}
 	require.Equal(t, Spread{Median: 3, Min: 1, Max: 9, N: 4}, SpreadOf(values))
 	require.Equal(t, []float64{4, 1, 2, 9}, values, "they stay in their order")
-}
-
-func TestPercentile(t *testing.T) {
-	require.Zero(t, Percentile(nil, 0.5))
-	require.Equal(t, time.Duration(7), Percentile([]time.Duration{7}, 0.99))
-	var times []time.Duration
-	for i := range 200 {
-		times = append(times, time.Duration(200-i))
-	}
-	require.Equal(t, time.Duration(100), Percentile(times, 0.5))
-	require.Equal(t, time.Duration(198), Percentile(times, 0.99))
-	require.Equal(t, time.Duration(200), Percentile(times, 1))
-	require.Equal(t, time.Duration(1), Percentile(times, 0))
 }
 
 func TestMean(t *testing.T) {

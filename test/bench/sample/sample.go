@@ -43,10 +43,6 @@ const timeFormat = "2006-01-02T15:04:05.000000Z"
 // Happened returns the event's timestamp, which no other event has.
 func Happened(n int) time.Time { return begin.Add(time.Duration(n) * apart) }
 
-// NumberAt returns the number of the event that happened then, in microseconds
-// since 1970.
-func NumberAt(micros int64) int { return int(time.UnixMicro(micros).Sub(begin) / apart) }
-
 // ID returns the event's id, a UUIDv7 of the time that it happened, larger
 // than those of lower numbers.
 func ID(n int) string {
