@@ -13,10 +13,10 @@ import (
 )
 
 const (
-	// lingerTime and lingerBytes bound how long and how much a connection is
+	// lingerTimeout and lingerBytes bound how long and how much a connection is
 	// read after its last answer.
-	lingerTime  = 500 * time.Millisecond
-	lingerBytes = 16 << 20
+	lingerTimeout = 500 * time.Millisecond
+	lingerBytes   = 16 << 20
 	// rejectionTimeout bounds the writing of an answer outside any request.
 	rejectionTimeout = time.Second
 )
@@ -30,7 +30,8 @@ const (
 //   - It answers in the API's own shape where net/http would write plain
 //     text (400, 417, 431, 501, 505) or nothing (a head that stalls: 408).
 //   - It closes without resetting: what the peer is still sending is read
-//     away for a moment, so that the answer already sent is not lost.
+//     away for a moment, so that the answer already sent is not lost (RFC
+//     9112, section 9.6).
 //
 // It parses no framing (RFC 9112, section 6). It hands up at most one block of bytes ending in a
 // blank line per Read, except inside a body of known length; every head and
@@ -247,7 +248,7 @@ func (c *conn) CloseWrite() error {
 	if err := half.CloseWrite(); err != nil {
 		return err
 	}
-	if err := c.Conn.SetReadDeadline(time.Now().Add(lingerTime)); err != nil {
+	if err := c.Conn.SetReadDeadline(time.Now().Add(c.ln.lingerTimeout())); err != nil {
 		return err
 	}
 	// Any error means there is nothing more to wait for.

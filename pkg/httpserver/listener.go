@@ -27,6 +27,10 @@ type listener struct {
 	// maxHead is the size past which a block of bytes cannot be a head.
 	maxHead int
 
+	// linger is how long a connection is read after its last answer, 0 is
+	// [lingerTimeout].
+	linger time.Duration
+
 	// forceClose makes connections close without lingering.
 	forceClose atomic.Bool
 	// open counts connections; busy those of them that owe an answer or are
@@ -82,6 +86,21 @@ func (l *listener) forget(c *conn) {
 	delete(l.fresh, c)
 	delete(l.hijacked, c)
 	l.open.Add(-1)
+}
+
+// hijackedOpen reports whether a handler that took a connection over still has
+// it.
+func (l *listener) hijackedOpen() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.hijacked) > 0
+}
+
+func (l *listener) lingerTimeout() time.Duration {
+	if l.linger > 0 {
+		return l.linger
+	}
+	return lingerTimeout
 }
 
 // closeHijacked closes the connections that net/http has given up.

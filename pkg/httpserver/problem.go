@@ -102,7 +102,7 @@ func (w *response) fail(err error) {
 		if w.unread {
 			// net/http reads some of the body before it closes; it is not
 			// worth waiting for.
-			_ = w.conn.SetReadDeadline(time.Now().Add(lingerTime))
+			_ = w.conn.SetReadDeadline(time.Now().Add(w.conn.ln.lingerTimeout()))
 		}
 		w.unread = false
 	}

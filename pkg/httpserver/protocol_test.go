@@ -256,7 +256,11 @@ func TestSmuggling(t *testing.T) {
 // TestLargeRefusedBodyDoesNotResetTheAnswer sends much more than is wanted
 // without looking.
 func TestLargeRefusedBodyDoesNotResetTheAnswer(t *testing.T) {
-	r := start(t, &fake{})
+	f := &fake{}
+	r := startWith(t, func(s *Server) {
+		f.mount(s)
+		s.web.ln.linger = timeout // however slowly the client sends
+	}, f)
 	for _, head := range []string{
 		events + "Content-Length: 4194304\r\n\r\n",
 		events + "X: " + strings.Repeat("x", 64<<10) + "\r\nContent-Length: 4194304\r\n\r\n",

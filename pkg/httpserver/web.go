@@ -120,7 +120,11 @@ func (w *web) serve(ctx context.Context) error {
 		errs = append(errs, fmt.Errorf("serve %s: %w", w.boundAddr(), err))
 	}
 	w.ln.waitIdle(grace)
-	if err := w.http.Shutdown(grace); err != nil {
+	err := w.http.Shutdown(grace)
+	if err == nil && w.ln.hijackedOpen() {
+		err = grace.Err() // Shutdown knows nothing of those
+	}
+	if err != nil {
 		if errors.Is(err, context.DeadlineExceeded) {
 			err = fmt.Errorf("requests unanswered after %v, connections cut: %w", w.shutdown, err)
 		}

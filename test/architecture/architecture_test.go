@@ -54,7 +54,7 @@ var owners = []struct {
 }
 
 // forTests are libraries that the program itself is not built with.
-var forTests = []string{"github.com/stretchr/testify", "go.uber.org/goleak"}
+var forTests = []string{"github.com/coder/websocket", "github.com/stretchr/testify", "go.uber.org/goleak"}
 
 func TestImports_PointDown(t *testing.T) {
 	for _, f := range sources(t) {
