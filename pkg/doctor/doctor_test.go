@@ -155,10 +155,3 @@ func TestExamine_WithoutSpool(t *testing.T) {
 	require.Equal(t, Warning, findingOf(found.Findings, "spool.dir").Status)
 	require.Equal(t, Problem, findingOf(found.Findings, "database.schema").Status)
 }
-
-func TestUnreachable_RemedyNamesTheSetting(t *testing.T) {
-	bad := &SettingError{"redis.url", context.Canceled}
-	require.Equal(t, "correct redis.url", redisUnreachable(stream.Info{}, bad)[0].Remedy)
-	bad.Setting = "database.url"
-	require.Equal(t, "correct database.url", databaseUnreachable(store.Info{}, bad)[0].Remedy)
-}
