@@ -36,3 +36,9 @@ func CreatedAt(ctx context.Context, s *Store, id uuid.UUID) (time.Time, error) {
 	}
 	return parseInstant(text)
 }
+
+// SetLockWait sets how long migrations wait for those of another process.
+func SetLockWait(s *Store, d time.Duration) { s.backend.(*postgres).lockWait = d }
+
+// MigrationLock is the advisory lock of migrations.
+const MigrationLock = migrationLock

@@ -23,6 +23,10 @@ type Info struct {
 	ClockAhead, ClockWithin time.Duration
 
 	Encoding string
+	// Pooled says that sessions do not begin with the settings that were asked
+	// for, as behind a connection pooler: what a [Store] depends on it sets in
+	// each transaction.
+	Pooled bool
 	// Standby says that the server follows another, ReadOnly that
 	// transactions here begin as such.
 	Standby, ReadOnly bool

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -149,15 +150,16 @@ func TestManyMigrateSQLiteFromTheSameLook(t *testing.T) {
 	var wg sync.WaitGroup
 	results := make([][]string, callers)
 	errs := make([]error, callers)
-	var released error
 	for i := range callers {
 		wg.Go(func() { results[i], errs[i] = s.MigrateUp(t.Context()) })
 	}
-	wg.Go(func() {
-		<-time.After(300 * time.Millisecond) // enough for all to look and to queue
-		_, err := conn.ExecContext(t.Context(), "ROLLBACK")
-		released = errors.Join(err, conn.Close())
-	})
+	queued := func() int { // in SQLite's wait for the lock
+		buf := make([]byte, 1<<20)
+		return strings.Count(string(buf[:runtime.Stack(buf, true)]), "/busy.go:")
+	}
+	require.Eventually(t, func() bool { return queued() == callers }, 20*time.Second, time.Millisecond)
+	_, err = conn.ExecContext(t.Context(), "ROLLBACK")
+	released := errors.Join(err, conn.Close())
 	wg.Wait()
 	require.NoError(t, errors.Join(append(errs, released)...))
 	require.Equal(t, []string{firstMigration}, slices.Concat(results...))
@@ -202,7 +204,7 @@ func TestATableThatIsInTheWay(t *testing.T) {
 	})
 }
 
-func TestAMigrationKilledInTheMiddle(t *testing.T) {
+func TestMigrate_KilledInTheMiddle(t *testing.T) {
 	url := servers.Database(t)
 	db := admin(t, url)
 	s := openStore(t, url)

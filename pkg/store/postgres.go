@@ -33,6 +33,8 @@ type postgres struct {
 	// settings is a statement that sets what a transaction depends on.
 	settings string
 	copying  copyPolicy
+	// lockWait is how long migrations wait for those of another process.
+	lockWait time.Duration
 }
 
 var _ backend = (*postgres)(nil)
@@ -42,7 +44,7 @@ func openPostgres(cfg Config, log *slog.Logger) (*postgres, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &postgres{endpoint: e, cfg: cfg, log: log, settings: transactionSettings(cfg)}
+	p := &postgres{endpoint: e, cfg: cfg, log: log, settings: transactionSettings(cfg), lockWait: migrationLockTimeout}
 	p.db = p.open(cfg.MaxConnections, cfg.StatementTimeout)
 	return p, nil
 }

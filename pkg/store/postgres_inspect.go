@@ -11,6 +11,7 @@ import (
 const inspectStatement = `
 SELECT current_setting('server_version'), current_setting('server_version_num')::int,
   current_setting('server_encoding'),
+  (SELECT setting::bigint FROM pg_settings WHERE name = 'lock_timeout') <> ?,
   pg_is_in_recovery(),
   current_setting('default_transaction_read_only') = 'on',
   coalesce(current_setting('fsync', true), 'on') = 'on',
@@ -41,8 +42,8 @@ func (p *postgres) inspect(ctx context.Context, info *Info) error {
 		info.ClockAhead = time.UnixMicro(serverTime).Sub(asked.Add(info.Latency / 2))
 	}
 	var roleLimit, databaseLimit int
-	err := p.db.QueryRowContext(ctx, inspectStatement).Scan(
-		&info.Version, &info.VersionNumber, &info.Encoding,
+	err := p.db.QueryRowContext(ctx, inspectStatement, p.cfg.LockTimeout.Milliseconds()).Scan(
+		&info.Version, &info.VersionNumber, &info.Encoding, &info.Pooled,
 		&info.Standby, &info.ReadOnly, &info.Fsync, &info.FullPageWrites, &info.SynchronousCommit,
 		&info.MaxConnections, &info.Connections, &roleLimit, &databaseLimit,
 		&info.Table, &info.Writable)

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"io/fs"
 	"net/url"
@@ -13,7 +14,7 @@ import (
 
 	"github.com/uptrace/bun"
 	"github.com/uptrace/bun/dialect/sqlitedialect"
-	_ "modernc.org/sqlite" // registers the driver "sqlite"
+	sqlite3 "modernc.org/sqlite" // registers the driver "sqlite"
 
 	"github.com/eventpulse/eventpulse/migrations"
 )
@@ -78,12 +79,34 @@ func (s *sqlite) hasTable(ctx context.Context, db *bun.DB, table string) (bool, 
 
 // migrating needs no lock beside that of each transaction: a migration that
 // somebody else has applied in the meantime is noticed inside it.
-func (s *sqlite) migrating(context.Context) (*bun.DB, func() error, error) {
+func (s *sqlite) migrating(ctx context.Context) (*bun.DB, func() error, error) {
 	db, err := s.open()
 	if err != nil {
 		return nil, nil, err
 	}
+	if err := connect(ctx, db); err != nil {
+		return nil, nil, errors.Join(err, db.Close())
+	}
 	return db, db.Close, nil
+}
+
+// connect opens the connection. Of several that make a file a write-ahead log
+// at once all but one fail, without their busy_timeout being heeded
+// (https://www.sqlite.org/pragma.html#pragma_busy_timeout), and try again.
+func connect(ctx context.Context, db *bun.DB) error {
+	ctx, cancel := context.WithTimeout(ctx, busyTimeout)
+	defer cancel()
+	for {
+		err := db.PingContext(ctx)
+		if e, ok := errors.AsType[*sqlite3.Error](err); !ok || e.Code()&primaryCode != codeBusy {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
 }
 
 func (s *sqlite) inspect(ctx context.Context, info *Info) error {

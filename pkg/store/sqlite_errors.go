@@ -9,6 +9,16 @@ import (
 	"github.com/eventpulse/eventpulse/pkg/event"
 )
 
+// Result codes, and the part of one that says which it is primarily:
+// https://www.sqlite.org/rescode.html .
+const (
+	codeBusy       = 5
+	codeTooBig     = 18
+	codeConstraint = 19
+	codeMismatch   = 20
+	primaryCode    = 0xff
+)
+
 // classify implements backend: what is wrong with the data is rejected, a
 // database that is busy, full or broken is waited for.
 func (s *sqlite) classify(operation string, err error) *event.Error {
@@ -20,13 +30,12 @@ func (s *sqlite) classify(operation string, err error) *event.Error {
 		return unavailable(operation, "", contextEnd(err), err)
 	}
 	code := "SQLITE-" + strconv.Itoa(e.Code())
-	const tooBig, constraint, mismatch = 18, 19, 20 // primary result codes
-	switch e.Code() & 0xff {
-	case tooBig:
+	switch e.Code() & primaryCode {
+	case codeTooBig:
 		return rejected(code, operation+": SQLite rejects it: too big")
-	case constraint:
+	case codeConstraint:
 		return rejected(code, operation+": SQLite rejects it: a constraint is violated")
-	case mismatch:
+	case codeMismatch:
 		return rejected(code, operation+": SQLite rejects it: a value is of the wrong type")
 	default:
 		return unavailable(operation, code, contextEnd(err), err)

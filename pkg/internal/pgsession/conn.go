@@ -145,3 +145,8 @@ func (t *sessionTx) Commit() error {
 	done := t.conn.watch(t.ctx)
 	return done(t.Tx.Commit())
 }
+
+func (t *sessionTx) Rollback() error {
+	done := t.conn.watch(t.ctx)
+	return done(t.Tx.Rollback())
+}
