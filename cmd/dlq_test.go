@@ -20,17 +20,25 @@ import (
 type deadLetters struct {
 	t      *testing.T
 	url    string
-	client *stream.Client
+	group  *stream.Group
+	events *stream.Producer
 }
 
 func newDeadLetters(t *testing.T) deadLetters {
 	cfg := stream.DefaultRedisConfig()
 	cfg.URL = servers.Redis(t, "--appendonly", "yes", "--appendfsync", "always").URL()
-	client, err := stream.New(cfg, stream.DefaultConfig(), slog.New(slog.DiscardHandler), nil)
+	conn, err := stream.Open(cfg, slog.New(slog.DiscardHandler))
 	require.NoError(t, err)
-	t.Cleanup(client.Close)
-	require.NoError(t, client.EnsureGroup(t.Context()))
-	return deadLetters{t, cfg.URL, client}
+	t.Cleanup(conn.Close)
+	partition, err := conn.Partition(0, "events_stream", nil)
+	require.NoError(t, err)
+	group, err := stream.NewGroup(partition, "event_persister", "$")
+	require.NoError(t, err)
+	events, err := stream.NewProducer(partition, stream.DefaultConfig(), group)
+	require.NoError(t, err)
+	t.Cleanup(events.Close)
+	require.NoError(t, events.Prepare(t.Context()))
+	return deadLetters{t, cfg.URL, group, events}
 }
 
 // add dead-letters n events.
@@ -44,14 +52,14 @@ func (l deadLetters) add(n int, change func(*event.Event, *event.Rejection)) {
 		}
 		change(&events[i], &rejections[i])
 	}
-	require.NoError(l.t, l.client.Publish(l.t.Context(), events))
-	got, err := l.client.Read(l.t.Context(), "w", n, time.Second)
+	require.NoError(l.t, l.events.Publish(l.t.Context(), events))
+	got, err := l.group.Read(l.t.Context(), "w", n, time.Second)
 	require.NoError(l.t, err)
 	require.Len(l.t, got, n)
 	for i := range rejections {
 		rejections[i].Delivery = got[i]
 	}
-	require.NoError(l.t, l.client.DeadLetter(l.t.Context(), rejections))
+	require.NoError(l.t, l.group.DeadLetter(l.t.Context(), rejections))
 }
 
 func (l deadLetters) dlq(in string, args ...string) (code int, out, errs string) {
@@ -112,7 +120,7 @@ func TestDLQ(t *testing.T) {
 	code, _, errs = l.dlq("", "show", first.ID)
 	require.Equal(t, exitError, code)
 	require.Regexp(t, regexp.QuoteMeta(first.ID), errs)
-	got, err := l.client.Read(t.Context(), "w", 10, time.Second)
+	got, err := l.group.Read(t.Context(), "w", 10, time.Second)
 	require.NoError(t, err)
 	require.Len(t, got, 1)
 	e, err := event.FromFields(got[0].Fields)

@@ -11,9 +11,9 @@ import (
 // OpenDeadLetters returns the service for the dead letters of the stream that
 // cfg names, without connecting yet, and what closes its connections.
 func OpenDeadLetters(cfg config.Config, log *slog.Logger) (_ *deadletter.Service, closeAll func(), err error) {
-	client, err := stream.New(cfg.Redis, cfg.Stream, log, nil)
+	conn, group, err := openStream(cfg, log, nil)
 	if err != nil {
 		return nil, nil, err
 	}
-	return deadletter.New(client, cfg.Ingest.Limits), client.Close, nil
+	return deadletter.New(stream.NewDeadLetters(group), cfg.Ingest.Limits), conn.Close, nil
 }

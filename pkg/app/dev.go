@@ -40,7 +40,7 @@ type Observer func(events []event.Event, inserted event.Inserted)
 // Redis in memory between them, and a SQLite database in a file.
 type Dev struct {
 	path    string
-	stream  *stream.Client
+	group   *stream.Group
 	serve   *Serve
 	work    *Work
 	cleanup cleanup
@@ -86,11 +86,12 @@ func NewDev(ctx context.Context, cfg config.Config, dir string, observe Observer
 		return nil, err
 	}
 	d.cleanup.add("work role", func() error { return d.work.cleanup.run() })
-	d.stream, err = stream.New(cfg.Redis, cfg.Stream, log, nil)
+	conn, group, err := openStream(cfg, log, nil)
 	if err != nil {
 		return nil, err
 	}
-	d.cleanup.add("stream", func() error { d.stream.Close(); return nil })
+	d.cleanup.add("redis", func() error { conn.Close(); return nil })
+	d.group = group
 	return d, nil
 }
 
@@ -127,8 +128,9 @@ func (d *Dev) Run(ctx context.Context) error {
 func (d *Dev) drain(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, devDrain)
 	defer cancel()
+	inspector := stream.NewInspector(d.group.Partition())
 	for {
-		stats, err := d.stream.Stats(ctx)
+		stats, err := inspector.Stats(ctx, d.group.Name())
 		if err == nil && stats.Backlog == 0 && stats.Pending == 0 {
 			return nil
 		}

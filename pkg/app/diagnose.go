@@ -17,12 +17,12 @@ import (
 func Diagnose(ctx context.Context, cfg config.Config, log *slog.Logger) doctor.Report {
 	from := doctor.Sources{
 		Redis: func(ctx context.Context) (stream.Info, error) {
-			client, err := stream.New(cfg.Redis, cfg.Stream, log, nil)
+			conn, group, err := openStream(cfg, log, nil)
 			if err != nil {
 				return stream.Info{}, &doctor.SettingError{Setting: "redis.url", Err: err}
 			}
-			defer client.Close()
-			return client.Inspect(ctx)
+			defer conn.Close()
+			return stream.NewInspector(group.Partition()).Inspect(ctx, group.Name())
 		},
 		Database: func(ctx context.Context) (_ store.Info, err error) {
 			db, err := store.Open(cfg.Database, log, nil)

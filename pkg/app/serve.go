@@ -17,13 +17,13 @@ import (
 
 // Serve is the role that accepts events.
 type Serve struct {
-	log     *slog.Logger
-	http    *httpserver.Server
-	admin   *httpserver.Admin
-	keeper  *groupKeeper
-	spool   *spool.Spool // nil when there is none
-	ingest  *ingest.Service
-	cleanup cleanup
+	log      *slog.Logger
+	http     *httpserver.Server
+	admin    *httpserver.Admin
+	producer *stream.Producer
+	spool    *spool.Spool // nil when there is none
+	ingest   *ingest.Service
+	cleanup  cleanup
 }
 
 // NewServe wires the role and binds its addresses, so that a port that is
@@ -41,17 +41,22 @@ func newServe(cfg config.Config, log *slog.Logger, reg httpserver.Registry) (_ *
 		}
 	}()
 
-	redis, err := stream.New(cfg.Redis, cfg.Stream, log, reg)
+	redis, group, err := openStream(cfg, log, reg)
 	if err != nil {
 		return nil, err
 	}
-	s.cleanup.add("stream", func() error { redis.Close(); return nil })
+	s.cleanup.add("redis", func() error { redis.Close(); return nil })
+	stream.NewInspector(group.Partition(), group.Name())
+	s.producer, err = stream.NewProducer(group.Partition(), cfg.Stream, group)
+	if err != nil {
+		return nil, err
+	}
+	s.cleanup.add("stream", func() error { s.producer.Close(); return nil })
 
-	s.keeper = &groupKeeper{stream: redis, log: log}
-	var publisher ingest.Publisher = s.keeper
-	ready := httpserver.Check{Name: "stream", Probe: s.keeper.Check}
+	var publisher ingest.Publisher = s.producer
+	ready := httpserver.Check{Name: "stream", Probe: s.producer.Check}
 	if cfg.Spool.Dir != "" {
-		s.spool, err = spool.Open(cfg.Spool, s.keeper, log, reg)
+		s.spool, err = spool.Open(cfg.Spool, s.producer, log, reg)
 		if err != nil {
 			return nil, fmt.Errorf("%w (spool.dir names its directory; empty does without, and answers 503 while Redis is away)", err)
 		}
@@ -103,7 +108,7 @@ func (s *Serve) Run(ctx context.Context) error {
 		// be published.
 		keeping, stop := context.WithCancel(context.WithoutCancel(ctx))
 		var background sync.WaitGroup
-		background.Go(func() { s.keeper.Run(keeping) })
+		background.Go(func() { s.producer.Run(keeping) })
 		if s.spool != nil {
 			background.Go(func() { s.spool.Run(keeping) })
 		}

@@ -48,11 +48,12 @@ func newWork(cfg config.Config, log *slog.Logger, reg httpserver.Registry, obser
 		}
 	}
 
-	redis, err := stream.New(cfg.Redis, cfg.Stream, log, reg)
+	redis, group, err := openStream(cfg, log, reg)
 	if err != nil {
 		return nil, err
 	}
-	w.cleanup.add("stream", func() error { redis.Close(); return nil })
+	w.cleanup.add("redis", func() error { redis.Close(); return nil })
+	stream.NewInspector(group.Partition(), group.Name())
 	w.store, err = store.Open(cfg.Database, log, reg)
 	if err != nil {
 		return nil, err
@@ -64,7 +65,7 @@ func newWork(cfg config.Config, log *slog.Logger, reg httpserver.Registry, obser
 		db = &observedStore{db, observe}
 	}
 	handler := persist.New(db, log, reg)
-	w.consumer = consumer.New(w.cfg, []consumer.Source{redis}, handler, log, reg)
+	w.consumer = consumer.New(w.cfg, []consumer.Source{group}, handler, log, reg)
 	w.admin, err = httpserver.NewAdmin(cfg.Admin, []httpserver.Check{
 		{Name: "redis", Probe: redis.Ping},
 		{Name: "database", Probe: w.store.Ping},

@@ -21,23 +21,21 @@ import (
 const pageSize = 100
 
 // Store keeps dead letters, in the order in which they were dead-lettered.
-// [*stream.Client] is one.
+// [*stream.DeadLetterStore] is one.
 type Store interface {
-	// DeadLetterRange returns how many there are and the highest id so far.
-	DeadLetterRange(ctx context.Context) (count int64, last string, err error)
-	// DeadLetters returns at most limit of those behind the id after; an
-	// empty page is the end.
-	DeadLetters(ctx context.Context, after string, limit int) ([]stream.DeadLetter, error)
-	// DeadLetterByID reports whether there is one with that id.
-	DeadLetterByID(ctx context.Context, id string) (stream.DeadLetter, bool, error)
-	// RemoveDeadLetters returns how many of them were there.
-	RemoveDeadLetters(ctx context.Context, ids []string) (int64, error)
-	// Republish puts dead letters back on the stream, each in one step, and
-	// returns how many were there. An error of event.KindInvalid says that
-	// one of them cannot be put back, and none was.
-	Republish(ctx context.Context, letters ...stream.DeadLetter) (int64, error)
-	// EnsureGroup makes sure that what is put on the stream will be read.
-	EnsureGroup(ctx context.Context) error
+	// Range returns how many there are and the highest id so far.
+	Range(ctx context.Context) (count int64, last string, err error)
+	// List returns at most limit of those behind the id after; an empty page
+	// is the end.
+	List(ctx context.Context, after string, limit int) ([]stream.DeadLetter, error)
+	// Get reports whether there is one with that id.
+	Get(ctx context.Context, id string) (stream.DeadLetter, bool, error)
+	// Remove returns how many of them were there.
+	Remove(ctx context.Context, ids []string) (int64, error)
+	// Replay puts dead letters back on the stream, each for its own group,
+	// and returns how many were there. An error of event.KindInvalid says
+	// that one of them cannot be put back, and none was.
+	Replay(ctx context.Context, letters ...stream.DeadLetter) (int64, error)
 }
 
 // Service works on the dead letters of one stream. It is safe for concurrent
@@ -62,7 +60,7 @@ func (e *NotFoundError) Error() string { return fmt.Sprintf("no dead letter has 
 
 // Get returns the dead letter with that id, or a [NotFoundError].
 func (s *Service) Get(ctx context.Context, id string) (stream.DeadLetter, error) {
-	letter, found, err := s.store.DeadLetterByID(ctx, id)
+	letter, found, err := s.store.Get(ctx, id)
 	if err != nil {
 		return stream.DeadLetter{}, err
 	}
@@ -87,14 +85,14 @@ func (s *Service) Each(ctx context.Context, sel Selection, progress Progress, do
 		}
 		return do(letters)
 	}
-	total, last, err := s.store.DeadLetterRange(ctx)
+	total, last, err := s.store.Range(ctx)
 	if err != nil {
 		return err
 	}
 	after, before := sel.bounds(s.now())
 	scan := scan{sel: sel, last: last, before: before}
 	for !scan.done {
-		page, err := s.store.DeadLetters(ctx, after, pageSize)
+		page, err := s.store.List(ctx, after, pageSize)
 		if err != nil {
 			return err
 		}
@@ -148,7 +146,7 @@ func (s *Service) Purge(ctx context.Context, sel Selection, dryRun bool, progres
 		for i, l := range page {
 			ids[i] = l.ID
 		}
-		n, err := s.store.RemoveDeadLetters(ctx, ids)
+		n, err := s.store.Remove(ctx, ids)
 		p.Removed += n
 		return err
 	})

@@ -96,10 +96,18 @@ func TestService_OnRedis(t *testing.T) {
 	redis := servers.Redis(t)
 	cfg := stream.DefaultRedisConfig()
 	cfg.URL = redis.URL()
-	client, err := stream.New(cfg, stream.DefaultConfig(), slog.New(slog.DiscardHandler), nil)
+	conn, err := stream.Open(cfg, slog.New(slog.DiscardHandler))
 	require.NoError(t, err)
-	defer client.Close()
-	d := New(client, event.DefaultLimits())
+	defer conn.Close()
+	partition, err := conn.Partition(0, "events_stream", nil)
+	require.NoError(t, err)
+	group, err := stream.NewGroup(partition, "event_persister", "$")
+	require.NoError(t, err)
+	producer, err := stream.NewProducer(partition, stream.DefaultConfig(), group)
+	require.NoError(t, err)
+	defer producer.Close()
+	store := stream.NewDeadLetters(group)
+	d := New(store, event.DefaultLimits())
 
 	// Nothing there yet.
 	r, err := d.Replay(t.Context(), Selection{}, false, nil)
@@ -109,8 +117,9 @@ func TestService_OnRedis(t *testing.T) {
 	require.NoError(t, err)
 	require.Zero(t, p)
 
-	require.NoError(t, client.Publish(t.Context(), sampleEvents(250)))
-	got, err := client.Read(t.Context(), "w", 250, time.Second)
+	require.NoError(t, producer.Prepare(t.Context()))
+	require.NoError(t, producer.Publish(t.Context(), sampleEvents(250)))
+	got, err := group.Read(t.Context(), "w", 250, time.Second)
 	require.NoError(t, err)
 	require.Len(t, got, 250)
 	var dead []event.Rejection
@@ -122,7 +131,7 @@ func TestService_OnRedis(t *testing.T) {
 		}
 		dead = append(dead, event.Rejection{Delivery: delivery, Reason: reason})
 	}
-	require.NoError(t, client.DeadLetter(t.Context(), dead))
+	require.NoError(t, group.DeadLetter(t.Context(), dead))
 
 	r, err = d.Replay(t.Context(), Selection{Reason: event.ReasonRejected, Limit: 20}, false, nil)
 	require.NoError(t, err)
@@ -130,7 +139,7 @@ func TestService_OnRedis(t *testing.T) {
 	r, err = d.Replay(t.Context(), Selection{NewerThan: time.Hour}, false, nil)
 	require.NoError(t, err)
 	require.Equal(t, Replayed{Matched: 230, Replayed: 180, Unreadable: 50}, r)
-	again, err := client.Read(t.Context(), "w", 1000, time.Second)
+	again, err := group.Read(t.Context(), "w", 1000, time.Second)
 	require.NoError(t, err)
 	require.Len(t, again, 200)
 
@@ -140,7 +149,7 @@ func TestService_OnRedis(t *testing.T) {
 	p, err = d.Purge(t.Context(), Selection{Reason: event.ReasonUnreadable}, false, nil)
 	require.NoError(t, err)
 	require.Equal(t, Purged{Matched: 50, Removed: 50}, p)
-	n, _, err := client.DeadLetterRange(t.Context())
+	n, _, err := store.Range(t.Context())
 	require.NoError(t, err)
 	require.Zero(t, n)
 }

@@ -44,7 +44,6 @@ func deadLetter(n int, change ...string) stream.DeadLetter {
 type fakeStore struct {
 	letters     []stream.DeadLetter
 	back        []stream.DeadLetter
-	groups      int
 	pages       int
 	cannot      string // the id of a letter that cannot be put back
 	err         error
@@ -52,7 +51,7 @@ type fakeStore struct {
 	deadLetters bool // what goes back is dead-lettered again at once
 }
 
-func (f *fakeStore) DeadLetterRange(context.Context) (int64, string, error) {
+func (f *fakeStore) Range(context.Context) (int64, string, error) {
 	last := ""
 	if n := len(f.letters); n > 0 {
 		last = f.letters[n-1].ID
@@ -60,7 +59,7 @@ func (f *fakeStore) DeadLetterRange(context.Context) (int64, string, error) {
 	return int64(len(f.letters)), last, nil
 }
 
-func (f *fakeStore) DeadLetters(_ context.Context, after string, limit int) ([]stream.DeadLetter, error) {
+func (f *fakeStore) List(_ context.Context, after string, limit int) ([]stream.DeadLetter, error) {
 	f.pages++
 	var page []stream.DeadLetter
 	for _, l := range f.letters {
@@ -71,7 +70,7 @@ func (f *fakeStore) DeadLetters(_ context.Context, after string, limit int) ([]s
 	return page, nil
 }
 
-func (f *fakeStore) DeadLetterByID(_ context.Context, id string) (stream.DeadLetter, bool, error) {
+func (f *fakeStore) Get(_ context.Context, id string) (stream.DeadLetter, bool, error) {
 	for _, l := range f.letters {
 		if l.ID == id {
 			return l, true, nil
@@ -90,7 +89,7 @@ func (f *fakeStore) take(id string) bool {
 	return false
 }
 
-func (f *fakeStore) RemoveDeadLetters(_ context.Context, ids []string) (n int64, err error) {
+func (f *fakeStore) Remove(_ context.Context, ids []string) (n int64, err error) {
 	if f.err != nil && !f.takesEffect {
 		return 0, f.err
 	}
@@ -102,7 +101,7 @@ func (f *fakeStore) RemoveDeadLetters(_ context.Context, ids []string) (n int64,
 	return n, f.err
 }
 
-func (f *fakeStore) Republish(_ context.Context, letters ...stream.DeadLetter) (n int64, err error) {
+func (f *fakeStore) Replay(_ context.Context, letters ...stream.DeadLetter) (n int64, err error) {
 	for _, l := range letters {
 		if l.ID == f.cannot {
 			return 0, &event.Error{Kind: event.KindInvalid, Detail: "cannot be put back"}
@@ -125,17 +124,15 @@ func (f *fakeStore) Republish(_ context.Context, letters ...stream.DeadLetter) (
 	return n, f.err
 }
 
-func (f *fakeStore) EnsureGroup(context.Context) error { f.groups++; return nil }
-
-func serviceOf(f *fakeStore) *Service {
-	s := New(f, event.DefaultLimits())
-	s.now = func() time.Time { return start.Add(24 * time.Hour) }
-	return s
-}
-
 func idsOf(letters []stream.DeadLetter) (ids []string) {
 	for _, l := range letters {
 		ids = append(ids, l.ID)
 	}
 	return ids
+}
+
+func serviceOf(f *fakeStore) *Service {
+	s := New(f, event.DefaultLimits())
+	s.now = func() time.Time { return start.Add(24 * time.Hour) }
+	return s
 }

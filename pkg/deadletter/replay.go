@@ -21,19 +21,13 @@ type Replayed struct {
 	Gone int64 `json:"gone"`
 }
 
-// Replay puts the dead letters of a selection back on the stream, each in one
-// step that takes it from the dead letters, so that repeating it is harmless;
-// the event's id keeps it from being stored twice. Those that are no events
-// stay. With a dry run nothing is changed. What was done before an error is
-// counted.
+// Replay puts the dead letters of a selection back on the stream, each for the
+// group that could not process it, and takes them from the dead letters.
+// Repeating it is harmless: the event's id keeps it from being stored twice.
+// Those that are no events stay. With a dry run nothing is changed. What was
+// done before an error is counted.
 func (s *Service) Replay(ctx context.Context, sel Selection, dryRun bool, progress Progress) (Replayed, error) {
 	r := Replayed{DryRun: dryRun}
-	if !dryRun {
-		// A group created later might start behind what is put back now.
-		if err := s.store.EnsureGroup(ctx); err != nil {
-			return r, err
-		}
-	}
 	err := s.Each(ctx, sel, progress, func(page []stream.DeadLetter) error {
 		var events []stream.DeadLetter
 		for _, l := range page {
@@ -54,7 +48,7 @@ func (s *Service) Replay(ctx context.Context, sel Selection, dryRun bool, progre
 
 // republish falls back to one at a time when one of many cannot be put back.
 func (s *Service) republish(ctx context.Context, letters []stream.DeadLetter, r *Replayed) error {
-	n, err := s.store.Republish(ctx, letters...)
+	n, err := s.store.Replay(ctx, letters...)
 	r.Replayed += n
 	switch {
 	case err == nil:
@@ -91,10 +85,7 @@ func (s *Service) Mend(ctx context.Context, id string, changes []Change, dryRun 
 		r.Replayed = 1
 		return r, nil
 	}
-	if err := s.store.EnsureGroup(ctx); err != nil {
-		return r, err
-	}
-	n, err := s.store.Republish(ctx, letter)
+	n, err := s.store.Replay(ctx, letter)
 	r.Replayed = n
 	if err == nil {
 		r.Gone = 1 - n

@@ -43,12 +43,16 @@ func newDeployment(redis, database string) deployment {
 func (d deployment) examine(ctx context.Context) Report {
 	return Examine(ctx, Sources{
 		Redis: func(ctx context.Context) (stream.Info, error) {
-			client, err := stream.New(d.redis, d.stream, quiet(), nil)
+			conn, err := stream.Open(d.redis, quiet())
 			if err != nil {
 				return stream.Info{}, err
 			}
-			defer client.Close()
-			return client.Inspect(ctx)
+			defer conn.Close()
+			partition, err := conn.Partition(0, d.stream.Key, nil)
+			if err != nil {
+				return stream.Info{}, err
+			}
+			return stream.NewInspector(partition).Inspect(ctx, d.stream.Group)
 		},
 		Database: func(ctx context.Context) (store.Info, error) {
 			db, err := store.Open(d.database, quiet(), nil)
@@ -129,15 +133,22 @@ func TestExamine_NamesNoPasswords(t *testing.T) {
 
 func TestExamine_SeesTheBacklog(t *testing.T) {
 	d := newDeployment(servers.Redis(t).URL(), noDatabase)
-	client, err := stream.New(d.redis, d.stream, quiet(), nil)
+	conn, err := stream.Open(d.redis, quiet())
 	require.NoError(t, err)
-	defer client.Close()
-	require.NoError(t, client.EnsureGroup(t.Context()))
+	defer conn.Close()
+	partition, err := conn.Partition(0, d.stream.Key, nil)
+	require.NoError(t, err)
+	group, err := stream.NewGroup(partition, d.stream.Group, "$")
+	require.NoError(t, err)
+	producer, err := stream.NewProducer(partition, d.stream, group)
+	require.NoError(t, err)
+	defer producer.Close()
+	require.NoError(t, producer.Prepare(t.Context()))
 	events := make([]event.Event, 3)
 	for i := range events {
 		events[i] = event.Event{ID: uuid.Must(uuid.NewV7()), Type: "t", Source: "s", Timestamp: time.Now().UTC(), Payload: "{}", Metadata: "{}"}
 	}
-	require.NoError(t, client.Publish(t.Context(), events))
+	require.NoError(t, producer.Publish(t.Context(), events))
 
 	found := d.examine(t.Context()).Findings
 	require.Contains(t, findingOf(found, "stream.backlog").Message, "3 events")

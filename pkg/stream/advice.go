@@ -6,11 +6,19 @@ import (
 )
 
 // Advice returns what about the server's settings lets accepted events be
-// lost, a sentence each. What the server does not tell is not judged.
-func (c *Client) Advice(ctx context.Context) ([]string, error) {
+// lost, a sentence each. What the server does not say is not judged.
+func (i *Inspector) Advice(ctx context.Context) ([]string, error) {
+	advice, err := i.p.conn.advice(ctx)
+	if err != nil {
+		return nil, i.p.failed(opInspect, "", err)
+	}
+	return advice, nil
+}
+
+func (c *Conn) advice(ctx context.Context) ([]string, error) {
 	info, err := c.info(ctx)
 	if err != nil {
-		return nil, c.unavailable(opInspect, err)
+		return nil, err
 	}
 	var advice []string
 	if policy := info["maxmemory_policy"]; strings.HasPrefix(policy, "allkeys-") {
@@ -26,8 +34,8 @@ func (c *Client) Advice(ctx context.Context) ([]string, error) {
 }
 
 // logAdvice logs the advice there is. It is a service: nothing depends on it.
-func (c *Client) logAdvice(ctx context.Context) {
-	advice, err := c.Advice(ctx)
+func (c *Conn) logAdvice(ctx context.Context) {
+	advice, err := c.advice(ctx)
 	if err != nil {
 		c.log.Debug("asking Redis for its settings failed", "error", err)
 	}
@@ -37,7 +45,7 @@ func (c *Client) logAdvice(ctx context.Context) {
 }
 
 // info returns what INFO says, by name.
-func (c *Client) info(ctx context.Context) (map[string]string, error) {
+func (c *Conn) info(ctx context.Context) (map[string]string, error) {
 	reply, err := c.do(ctx, c.redis.B().Info().Build())
 	if err != nil {
 		return nil, err
@@ -57,7 +65,7 @@ func (c *Client) info(ctx context.Context) (map[string]string, error) {
 
 // setting returns a setting of the server, "" when it does not tell: many that
 // are run for others do not.
-func (c *Client) setting(ctx context.Context, name string) string {
+func (c *Conn) setting(ctx context.Context, name string) string {
 	reply, err := c.do(ctx, c.redis.B().ConfigGet().Parameter(name).Build())
 	if err != nil {
 		return ""

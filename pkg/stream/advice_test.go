@@ -29,7 +29,7 @@ func TestAdvice(t *testing.T) {
 func TestAdviceIsLoggedOnce(t *testing.T) {
 	c, _ := withRedis(t)
 	log := &recorder{}
-	c.log = slog.New(log)
+	c.conn.log = slog.New(log)
 	for range 3 {
 		require.NoError(t, c.EnsureGroup(testContext(t)))
 	}

@@ -79,7 +79,7 @@ func BenchmarkRaw(b *testing.B) {
 			inGoroutines(b, n.goroutines, func() error {
 				ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 				defer cancel()
-				return raw.Do(ctx, rawXadd(raw, c.cfg.Key, &e)).Error()
+				return raw.Do(ctx, rawXadd(raw, c.p.key, &e)).Error()
 			})
 			perSecond(b, 1)
 		})

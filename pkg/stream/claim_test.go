@@ -15,7 +15,7 @@ import (
 )
 
 // given publishes n events and reads them as consumer.
-func given(tb testing.TB, c *Client, consumer string, n int) []event.Delivery {
+func given(tb testing.TB, c *client, consumer string, n int) []event.Delivery {
 	tb.Helper()
 	ctx := testContext(tb)
 	require.NoError(tb, c.EnsureGroup(ctx))
@@ -28,7 +28,7 @@ func given(tb testing.TB, c *Client, consumer string, n int) []event.Delivery {
 
 // claimAll scans once and returns what was claimed, and how many pages were
 // empty though not the last.
-func claimAll(tb testing.TB, c *Client, consumer string, minIdle time.Duration, limit int) (all []event.Delivery, gaps int) {
+func claimAll(tb testing.TB, c *client, consumer string, minIdle time.Duration, limit int) (all []event.Delivery, gaps int) {
 	tb.Helper()
 	for cursor := scanStart; ; {
 		page, next, err := c.Claim(testContext(tb), consumer, minIdle, cursor, limit)
@@ -66,7 +66,7 @@ func TestClaimGoesOnBehindEmptyPages(t *testing.T) {
 	got := given(t, c, "slow", 500)
 	resting := got[480:485]
 	for _, d := range resting {
-		say(t, c, "XCLAIM", c.cfg.Key, c.cfg.Group, "dead", "0", d.EntryID, "IDLE", "3600000")
+		say(t, c, "XCLAIM", c.p.key, c.name, "dead", "0", d.EntryID, "IDLE", "3600000")
 	}
 	all, gaps := claimAll(t, c, "alive", time.Minute, 2)
 	require.Equal(t, resting, all)
@@ -76,9 +76,9 @@ func TestClaimGoesOnBehindEmptyPages(t *testing.T) {
 func TestClaimDropsDeletedEntries(t *testing.T) {
 	c, _ := withRedis(t)
 	log := &recorder{}
-	c.log = slog.New(log)
+	c.conn.log = slog.New(log)
 	got := given(t, c, "dead", 10)
-	say(t, c, "XDEL", c.cfg.Key, got[3].EntryID, got[4].EntryID)
+	say(t, c, "XDEL", c.p.key, got[3].EntryID, got[4].EntryID)
 	all, _ := claimAll(t, c, "alive", 0, 100)
 	require.Equal(t, append(got[:3:3], got[5:]...), all)
 	require.InDelta(t, 2, testutil.ToFloat64(c.metrics.claimedDeleted), 0)
@@ -92,19 +92,19 @@ func TestClaimFails(t *testing.T) {
 	c, server := withRedis(t)
 	ctx := testContext(t)
 	_, next, err := c.Claim(ctx, "a", 0, "5-5", 10)
-	refused(t, err, "no_group")
+	requireUnavailable(t, err, "no_group")
 	require.Equal(t, "5-5", next, "the scan goes on where it failed")
 	require.NoError(t, server.Pause())
 	ctx, cancel := context.WithTimeout(ctx, 50*time.Millisecond)
 	defer cancel()
 	_, _, err = c.Claim(ctx, "a", 0, "", 10)
-	refused(t, err, reasonTimeout)
+	requireUnavailable(t, err, reasonTimeout)
 }
 
-func consumers(t *testing.T, c *Client) string {
+func consumers(t *testing.T, c *client) string {
 	t.Helper()
 	var names []string
-	for _, info := range say(t, c, "XINFO", "CONSUMERS", c.cfg.Key, c.cfg.Group).([]any) {
+	for _, info := range say(t, c, "XINFO", "CONSUMERS", c.p.key, c.name).([]any) {
 		names = append(names, fmt.Sprint(info.(map[string]any)["name"]))
 	}
 	return strings.Join(names, " ")
@@ -121,7 +121,7 @@ func TestRemoveIdleConsumers(t *testing.T) {
 	for _, name := range []string{"gone", "gone too", "self"} {
 		_, err := c.Read(ctx, name, 1, 0)
 		require.NoError(t, err)
-		say(t, c, "XGROUP", "CREATECONSUMER", c.cfg.Key, c.cfg.Group, name)
+		say(t, c, "XGROUP", "CREATECONSUMER", c.p.key, c.name, name)
 	}
 	n, err = c.RemoveIdleConsumers(ctx, time.Hour, "self")
 	require.NoError(t, err)
@@ -135,10 +135,10 @@ func TestRemoveIdleConsumers(t *testing.T) {
 	}, 5*time.Second, 5*time.Millisecond)
 	require.Equal(t, "holding self", consumers(t, c))
 
-	say(t, c, "XGROUP", "DESTROY", c.cfg.Key, c.cfg.Group)
+	say(t, c, "XGROUP", "DESTROY", c.p.key, c.name)
 	_, err = c.RemoveIdleConsumers(ctx, 0, "")
-	refused(t, err, "no_group")
-	say(t, c, "SET", c.cfg.Key, "x")
+	requireUnavailable(t, err, "no_group")
+	say(t, c, "SET", c.p.key, "x")
 	_, err = c.RemoveIdleConsumers(ctx, 0, "")
-	refused(t, err, "wrong_type")
+	requireUnavailable(t, err, "wrong_type")
 }

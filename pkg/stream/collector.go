@@ -2,8 +2,6 @@ package stream
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -12,65 +10,67 @@ import (
 // collectTimeout bounds what a scrape may cost while Redis is slow.
 const collectTimeout = time.Second
 
-// statsCollector reports [Client.Stats] at each scrape. Every process that is
-// scraped tells of the same stream: take the maximum over them, not the sum.
-type statsCollector struct {
-	client *Client
+// collector reports [Inspector.Stats] of some groups at each scrape. Every
+// process that is scraped tells of the same stream: take the maximum over them,
+// not the sum.
+type collector struct {
+	inspector *Inspector
+	groups    []string
 
-	up, length, backlog, pending, consumers, deadLetters, oldest *prometheus.Desc
+	up, length, deadLetters             *prometheus.Desc // of the stream
+	backlog, pending, consumers, oldest *prometheus.Desc // of a group
 }
 
-// registerStats registers the collector of c. On a registry that has one
-// already, of another client of the same stream, it does nothing.
-func registerStats(reg prometheus.Registerer, c *Client) error {
-	if reg == nil {
-		return nil
+// newCollector registers a collector of i with reg.
+func newCollector(reg prometheus.Registerer, i *Inspector, groups []string) {
+	desc := func(name, help string, labels ...string) *prometheus.Desc {
+		return prometheus.NewDesc("eventpulse_stream_"+name, help, labels, nil)
 	}
-	desc := func(name, help string) *prometheus.Desc {
-		return prometheus.NewDesc("eventpulse_stream_"+name, help, nil, nil)
-	}
-	err := reg.Register(&statsCollector{
-		client:      c,
+	reg.MustRegister(&collector{
+		inspector:   i,
+		groups:      groups,
 		up:          desc("up", "Whether Redis could be asked about the stream: 1 or 0. Without an answer the figures below are absent."),
 		length:      desc("length_entries", "Entries on the stream: unread, pending, and done with but not trimmed yet."),
-		backlog:     desc("backlog_entries", "Entries that no consumer has been given yet; an estimate where there are many."),
-		pending:     desc("pending_entries", "Entries given to a consumer and not acknowledged."),
-		consumers:   desc("consumers", "Consumers that the group knows, alive or not."),
 		deadLetters: desc("dead_letters", "Entries among the dead letters."),
-		oldest:      desc("oldest_unprocessed_seconds", "Age of the oldest entry that is unread or pending, 0 when there is none."),
+		backlog:     desc("backlog_entries", "Entries that no consumer of the group has been given yet; an estimate where there are many.", labelGroup),
+		pending:     desc("pending_entries", "Entries given to a consumer of the group and not acknowledged.", labelGroup),
+		consumers:   desc("consumers", "Consumers that the group knows, alive or not.", labelGroup),
+		oldest:      desc("oldest_unprocessed_seconds", "Age of the oldest entry that is unread or pending in the group, 0 when there is none.", labelGroup),
 	})
-	if _, ok := errors.AsType[prometheus.AlreadyRegisteredError](err); err != nil && !ok {
-		return fmt.Errorf("register stream metrics: %w", err)
-	}
-	return nil
 }
 
 // Describe implements [prometheus.Collector].
-func (s *statsCollector) Describe(out chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{s.up, s.length, s.backlog, s.pending, s.consumers, s.deadLetters, s.oldest} {
+func (c *collector) Describe(out chan<- *prometheus.Desc) {
+	for _, d := range []*prometheus.Desc{c.up, c.length, c.deadLetters, c.backlog, c.pending, c.consumers, c.oldest} {
 		out <- d
 	}
 }
 
 // Collect implements [prometheus.Collector].
-func (s *statsCollector) Collect(out chan<- prometheus.Metric) {
-	gauge := func(d *prometheus.Desc, v float64) {
-		out <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v)
+func (c *collector) Collect(out chan<- prometheus.Metric) {
+	gauge := func(d *prometheus.Desc, v float64, labels ...string) {
+		out <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), collectTimeout)
 	defer cancel()
-	stats, err := s.client.Stats(ctx)
-	if err != nil {
-		gauge(s.up, 0)
-		return
+	for i, group := range c.groups {
+		stats, err := c.inspector.Stats(ctx, group)
+		if err != nil {
+			if i == 0 {
+				gauge(c.up, 0)
+			}
+			return
+		}
+		if i == 0 {
+			gauge(c.up, 1)
+			gauge(c.length, float64(stats.Length))
+			gauge(c.deadLetters, float64(stats.DeadLetters))
+		}
+		gauge(c.backlog, float64(stats.Backlog), group)
+		gauge(c.pending, float64(stats.Pending), group)
+		gauge(c.consumers, float64(stats.Consumers), group)
+		gauge(c.oldest, stats.oldestUnprocessed(time.Now()).Seconds(), group)
 	}
-	gauge(s.up, 1)
-	gauge(s.length, float64(stats.Length))
-	gauge(s.backlog, float64(stats.Backlog))
-	gauge(s.pending, float64(stats.Pending))
-	gauge(s.consumers, float64(stats.Consumers))
-	gauge(s.deadLetters, float64(stats.DeadLetters))
-	gauge(s.oldest, stats.oldestUnprocessed(time.Now()).Seconds())
 }
 
 // oldestUnprocessed is how long the oldest entry that is not done with has

@@ -11,14 +11,14 @@ import (
 	"github.com/eventpulse/eventpulse/test/servers"
 )
 
-// gathered returns the gauges of reg that have no labels, by name.
+// gathered returns the gauges of reg that there is one of, by name.
 func gathered(t *testing.T, reg *prometheus.Registry) map[string]float64 {
 	t.Helper()
 	families, err := reg.Gather()
 	require.NoError(t, err)
 	out := map[string]float64{}
 	for _, f := range families {
-		if m := f.GetMetric(); len(m) == 1 && m[0].GetGauge() != nil && len(m[0].GetLabel()) == 0 {
+		if m := f.GetMetric(); len(m) == 1 && m[0].GetGauge() != nil {
 			out[f.GetName()] = m[0].GetGauge().GetValue()
 		}
 	}
@@ -30,8 +30,9 @@ func TestAScrapeTellsOfTheStream(t *testing.T) {
 	redis := DefaultRedisConfig()
 	redis.URL = server.URL()
 	reg := prometheus.NewRegistry()
-	c, err := New(redis, DefaultConfig(), slog.New(slog.DiscardHandler), reg)
+	conn, err := Open(redis, slog.New(slog.DiscardHandler))
 	require.NoError(t, err)
+	c := newGroupOn(t, conn, DefaultConfig(), reg)
 	t.Cleanup(c.Close)
 	require.NoError(t, c.EnsureGroup(t.Context()))
 	require.NoError(t, c.Publish(t.Context(), sample(0, 5)))

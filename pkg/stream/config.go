@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
-	"strings"
 	"time"
 )
 
@@ -76,12 +75,7 @@ func (c Config) Validate() error {
 	if _, err := deadLetterKey(c.Key); err != nil {
 		fail("key is %q: %w", c.Key, err)
 	}
-	if c.Group == "" {
-		fail("group is empty")
-	}
-	if c.GroupStart != "$" && !entryID.MatchString(c.GroupStart) {
-		fail("group_start is %q: must be $, 0 or an entry id such as 1700000000000-0", c.GroupStart)
-	}
+	errs = append(errs, checkGroup(c.Group), checkStart(c.GroupStart))
 	if c.PublishTimeout < time.Millisecond || c.PublishTimeout > time.Minute {
 		fail("publish_timeout is %s: must be 1ms to 1m", c.PublishTimeout)
 	}
@@ -92,24 +86,4 @@ func (c Config) Validate() error {
 		fail("queue_bytes is %d: must be at least 1024", c.QueueBytes)
 	}
 	return errors.Join(errs...)
-}
-
-// deadLetterKey returns the key of the dead letters of the stream at key.
-func deadLetterKey(key string) (string, error) { return besideKey(key, ":dlq") }
-
-// groupsKey returns the key of the set of groups that the stream at key has had.
-func groupsKey(key string) (string, error) { return besideKey(key, ":groups") }
-
-// besideKey returns a key for what belongs to the stream at key. Both must be
-// in one cluster slot, because an entry moves between them atomically: the slot
-// of a key is that of what stands in its first braces.
-func besideKey(key, suffix string) (string, error) {
-	open := strings.IndexByte(key, '{')
-	if open < 0 && !strings.Contains(key, "}") {
-		return "{" + key + "}" + suffix, nil
-	}
-	if open >= 0 && strings.IndexByte(key[open:], '}') > 1 {
-		return key + suffix, nil
-	}
-	return "", errors.New("braces in it must enclose a cluster hash tag, as in {tag}:events")
 }

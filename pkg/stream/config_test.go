@@ -5,7 +5,6 @@ import (
 	"path/filepath"
 	"testing"
 
-	"github.com/prometheus/client_golang/prometheus"
 	"github.com/redis/rueidis"
 	"github.com/stretchr/testify/require"
 
@@ -42,7 +41,7 @@ func TestURLErrorsKeepThePassword(t *testing.T) {
 		err := cfg.Validate()
 		require.ErrorContains(t, err, "redis.url", url)
 		require.NotContains(t, err.Error(), "hunter2", url)
-		_, err = New(cfg, DefaultConfig(), slog.New(slog.DiscardHandler), nil)
+		_, err = Open(cfg, slog.New(slog.DiscardHandler))
 		require.ErrorContains(t, err, "redis.url", url)
 		require.NotContains(t, err.Error(), "hunter2", url)
 	}
@@ -68,7 +67,7 @@ func TestUnixSocketAndPassword(t *testing.T) {
 	for _, url := range []string{server.URL(), "redis://:wrong-hunter3@" + server.Addr()} {
 		c := newClient(t, url)
 		err := c.Publish(ctx, sample(0, 1))
-		refused(t, err, "auth")
+		requireUnavailable(t, err, "auth")
 		require.NotContains(t, err.Error(), "hunter")
 	}
 }
@@ -92,17 +91,4 @@ func TestDeadLetterKey(t *testing.T) {
 func slot(key string) uint16 {
 	cmd := rueidis.Completed{}.SetSlot(key)
 	return cmd.Slot()
-}
-
-func TestClientsShareARegistry(t *testing.T) {
-	reg := prometheus.NewRegistry()
-	for range 2 {
-		c, err := New(DefaultRedisConfig(), DefaultConfig(), slog.New(slog.DiscardHandler), reg)
-		require.NoError(t, err)
-		c.Close()
-	}
-	bad := prometheus.NewRegistry()
-	bad.MustRegister(prometheus.NewGauge(prometheus.GaugeOpts{Name: "eventpulse_stream_published_events_total"}))
-	_, err := New(DefaultRedisConfig(), DefaultConfig(), slog.New(slog.DiscardHandler), bad)
-	require.Error(t, err)
 }

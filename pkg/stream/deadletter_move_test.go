@@ -16,7 +16,7 @@ import (
 )
 
 // refusals of the database, for each of deliveries.
-func burials(deliveries ...event.Delivery) []event.Rejection {
+func rejections(deliveries ...event.Delivery) []event.Rejection {
 	out := make([]event.Rejection, len(deliveries))
 	for i, d := range deliveries {
 		out[i] = event.Rejection{Delivery: d, Reason: "rejected", Code: "22P05", Message: "unsupported Unicode escape sequence"}
@@ -24,14 +24,14 @@ func burials(deliveries ...event.Delivery) []event.Rejection {
 	return out
 }
 
-func buried(tb testing.TB, c *Client) []DeadLetter {
+func deadLetters(tb testing.TB, c *client) []DeadLetter {
 	tb.Helper()
-	letters, err := c.DeadLetters(testContext(tb), "", 10_000)
+	letters, err := c.dead.List(testContext(tb), "", 10_000)
 	require.NoError(tb, err)
 	return letters
 }
 
-func pendingIDs(tb testing.TB, c *Client, consumer string) []string {
+func pendingIDs(tb testing.TB, c *client, consumer string) []string {
 	tb.Helper()
 	pending, err := c.Pending(testContext(tb), consumer, "0", 10_000)
 	require.NoError(tb, err)
@@ -44,29 +44,29 @@ func TestBuryMovesAnEntry(t *testing.T) {
 	got := given(t, c, "a", 3)
 	pendingIDs(t, c, "a") // delivers them once more
 	before := time.Now()
-	require.NoError(t, c.DeadLetter(ctx, burials(got[1])))
+	require.NoError(t, c.DeadLetter(ctx, rejections(got[1])))
 
 	require.Equal(t, []string{got[0].EntryID, got[2].EntryID}, pendingIDs(t, c, "a"))
-	letters := buried(t, c)
+	letters := deadLetters(t, c)
 	require.Len(t, letters, 1)
 	l := letters[0]
-	require.Equal(t, burials(got[1])[0], l.Rejection)
+	require.Equal(t, rejections(got[1])[0], l.Rejection)
 	require.EqualValues(t, 2, l.Deliveries)
 	require.WithinDuration(t, before, l.FirstSeen, 5*time.Second)
 	require.WithinDuration(t, before, l.DeadLetteredAt, 5*time.Second)
 	require.False(t, l.DeadLetteredAt.Before(l.FirstSeen.Truncate(time.Second)))
-	require.InDelta(t, 1, testutil.ToFloat64(c.metrics.buried), 0)
+	require.InDelta(t, 1, testutil.ToFloat64(c.metrics.deadLettered), 0)
 	s, err := c.Stats(ctx)
 	require.NoError(t, err)
 	require.EqualValues(t, 1, s.DeadLetters)
 
 	// After an answer that was lost, it is buried again.
-	require.NoError(t, c.DeadLetter(ctx, burials(got[1])))
-	require.Len(t, buried(t, c), 1)
+	require.NoError(t, c.DeadLetter(ctx, rejections(got[1])))
+	require.Len(t, deadLetters(t, c), 1)
 	// What another consumer has claimed meanwhile is buried as well.
 	claimAll(t, c, "b", 0, 10)
-	require.NoError(t, c.DeadLetter(ctx, burials(got[0])))
-	require.Len(t, buried(t, c), 2)
+	require.NoError(t, c.DeadLetter(ctx, rejections(got[0])))
+	require.Len(t, deadLetters(t, c), 2)
 	require.NoError(t, c.DeadLetter(ctx, nil))
 }
 
@@ -87,18 +87,18 @@ func TestBuryKeepsOddEntriesWhole(t *testing.T) {
 		many,
 	}
 	for _, fields := range odd {
-		say(t, c, append([]string{"XADD", c.cfg.Key, "*"}, fields...)...)
+		say(t, c, append([]string{"XADD", c.p.key, "*"}, fields...)...)
 	}
 	got, err := c.Read(ctx, "a", 100, time.Second)
 	require.NoError(t, err)
 	require.Len(t, got, len(odd))
-	require.NoError(t, c.DeadLetter(ctx, burials(got...)))
+	require.NoError(t, c.DeadLetter(ctx, rejections(got...)))
 	require.Empty(t, pendingIDs(t, c, "a"))
-	letters := buried(t, c)
+	letters := deadLetters(t, c)
 	require.Len(t, letters, len(odd))
 	for i, l := range letters {
 		require.Equal(t, odd[i], l.Fields)
-		require.Equal(t, burials(got[i])[0], l.Rejection)
+		require.Equal(t, rejections(got[i])[0], l.Rejection)
 	}
 }
 
@@ -106,13 +106,13 @@ func TestBuryOfADeletedEntry(t *testing.T) {
 	c, _ := withRedis(t)
 	ctx := testContext(t)
 	got := given(t, c, "a", 1)
-	say(t, c, "XDEL", c.cfg.Key, got[0].EntryID)
+	say(t, c, "XDEL", c.p.key, got[0].EntryID)
 	got, err := c.Pending(ctx, "a", "0", 10)
 	require.NoError(t, err)
-	require.NoError(t, c.DeadLetter(ctx, burials(got...)))
+	require.NoError(t, c.DeadLetter(ctx, rejections(got...)))
 	require.Empty(t, pendingIDs(t, c, "a"))
-	require.Len(t, buried(t, c), 1)
-	_, err = c.Republish(ctx, buried(t, c)...)
+	require.Len(t, deadLetters(t, c), 1)
+	_, err = c.dead.Replay(ctx, deadLetters(t, c)...)
 	require.Equal(t, event.KindInvalid, event.KindOf(err))
 }
 
@@ -129,15 +129,15 @@ func TestBuryLosesNothing(t *testing.T) {
 			ctx := testContext(t)
 			got := given(t, c, "a", 250)
 			say(t, c, commands[0]...)
-			refused(t, c.DeadLetter(ctx, burials(got...)), reason)
+			requireUnavailable(t, c.DeadLetter(ctx, rejections(got...)), reason)
 			require.Eventually(t, func() bool { return c.Ping(ctx) == nil }, 5*time.Second, 5*time.Millisecond)
 			say(t, c, commands[1]...)
 
 			require.Equal(t, entryIDs(got), pendingIDs(t, c, "a"))
-			require.Empty(t, buried(t, c))
-			require.NoError(t, c.DeadLetter(ctx, burials(got...)))
+			require.Empty(t, deadLetters(t, c))
+			require.NoError(t, c.DeadLetter(ctx, rejections(got...)))
 			require.Empty(t, pendingIDs(t, c, "a"))
-			require.Len(t, buried(t, c), 250)
+			require.Len(t, deadLetters(t, c), 250)
 		})
 	}
 }
@@ -146,12 +146,12 @@ func TestBuryWithoutAGroup(t *testing.T) {
 	c, _ := withRedis(t)
 	ctx := testContext(t)
 	got := given(t, c, "a", 1)
-	say(t, c, "XGROUP", "DESTROY", c.cfg.Key, c.cfg.Group)
-	refused(t, c.DeadLetter(ctx, burials(got...)), "no_group")
+	say(t, c, "XGROUP", "DESTROY", c.p.key, c.name)
+	requireUnavailable(t, c.DeadLetter(ctx, rejections(got...)), "no_group")
 	// Made again, the group delivers the entry again.
 	require.NoError(t, c.EnsureGroup(ctx))
-	require.NoError(t, c.DeadLetter(ctx, burials(got...)))
-	require.Empty(t, buried(t, c))
+	require.NoError(t, c.DeadLetter(ctx, rejections(got...)))
+	require.Empty(t, deadLetters(t, c))
 	again, err := c.Read(ctx, "a", 10, time.Second)
 	require.NoError(t, err)
 	require.Equal(t, got, again)
@@ -168,7 +168,7 @@ func TestBuryThroughKills(t *testing.T) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		for ctx.Err() == nil && c.DeadLetter(ctx, burials(got...)) != nil {
+		for ctx.Err() == nil && c.DeadLetter(ctx, rejections(got...)) != nil {
 			<-time.After(5 * time.Millisecond)
 		}
 	}()
@@ -179,7 +179,7 @@ func TestBuryThroughKills(t *testing.T) {
 	<-done
 	require.Empty(t, pendingIDs(t, c, "a"))
 	var entries []string
-	for _, l := range buried(t, c) {
+	for _, l := range deadLetters(t, c) {
 		entries = append(entries, l.EntryID)
 	}
 	slices.Sort(entries)
@@ -190,10 +190,10 @@ func TestBuryThroughKills(t *testing.T) {
 
 func TestMessagesOfDeadLettersAreBounded(t *testing.T) {
 	c, _ := withRedis(t)
-	dead := burials(given(t, c, "a", 1)...)
+	dead := rejections(given(t, c, "a", 1)...)
 	dead[0].Message = strings.Repeat("é", 10_000)
 	require.NoError(t, c.DeadLetter(testContext(t), dead))
-	require.Equal(t, strings.Repeat("é", maxMessage/2), buried(t, c)[0].Message)
+	require.Equal(t, strings.Repeat("é", maxMessage/2), deadLetters(t, c)[0].Message)
 }
 
 func TestUnpackRefusesOtherText(t *testing.T) {

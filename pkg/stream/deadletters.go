@@ -2,39 +2,49 @@ package stream
 
 import (
 	"context"
-	"fmt"
-	"slices"
 	"strconv"
-
-	"github.com/redis/rueidis"
 
 	"github.com/eventpulse/eventpulse/pkg/event"
 )
 
-// DeadLetters returns, in order of burial, at most limit of the dead letters
-// after the one with that id: "" for the first page, then the last id of the
-// page before, until a page is empty.
-func (c *Client) DeadLetters(ctx context.Context, after string, limit int) ([]DeadLetter, error) {
+// DeadLetterStore is the dead letters of a partition, of all its groups.
+type DeadLetterStore struct {
+	p *Partition
+	// group is the one that letters are for which do not name one.
+	group *Group
+}
+
+// NewDeadLetters returns the dead letters of the partition that group reads.
+// Letters that name no group, as earlier versions wrote them, are taken for
+// this group's.
+func NewDeadLetters(group *Group) *DeadLetterStore {
+	return &DeadLetterStore{p: group.p, group: group}
+}
+
+// List returns, in the order in which they were added, at most limit of the
+// dead letters after the one with that id: "" for the first page, then the last
+// id of the page before, until a page is empty
+// (https://redis.io/docs/latest/commands/xrange/).
+func (s *DeadLetterStore) List(ctx context.Context, after string, limit int) ([]DeadLetter, error) {
 	start := "-"
 	if after != "" {
 		start = "(" + after
 	}
-	letters, err := c.letters(ctx, start, "+", limit)
+	letters, err := s.xrange(ctx, start, "+", limit)
 	if err != nil {
-		return nil, c.unavailable(opLetters, err)
+		return nil, s.p.failed(opDeadLetters, "", err)
 	}
 	return letters, nil
 }
 
-// DeadLetterByID returns the dead letter with that id; found is false when there
-// is none.
-func (c *Client) DeadLetterByID(ctx context.Context, id string) (letter DeadLetter, found bool, err error) {
+// Get returns the dead letter with that id; found is false when there is none.
+func (s *DeadLetterStore) Get(ctx context.Context, id string) (letter DeadLetter, found bool, err error) {
 	if !entryID.MatchString(id) {
 		return DeadLetter{}, false, nil
 	}
-	letters, err := c.letters(ctx, id, id, 1)
+	letters, err := s.xrange(ctx, id, id, 1)
 	if err != nil {
-		return DeadLetter{}, false, c.unavailable(opLetters, err)
+		return DeadLetter{}, false, s.p.failed(opDeadLetters, "", err)
 	}
 	if len(letters) == 0 {
 		return DeadLetter{}, false, nil
@@ -42,14 +52,11 @@ func (c *Client) DeadLetterByID(ctx context.Context, id string) (letter DeadLett
 	return letters[0], true, nil
 }
 
-// letters reads on a connection of its own, because the reply may be large.
-func (c *Client) letters(ctx context.Context, start, end string, limit int) ([]DeadLetter, error) {
-	cmd := c.redis.B().Arbitrary("XRANGE").Keys(c.dlqKey).Args(start, end, "COUNT", strconv.Itoa(max(limit, 1))).Blocking()
-	replies, err := c.call(ctx, c.redisCfg.Timeout, true, cmd)
-	if err != nil {
-		return nil, err
-	}
-	reply, err := replies[0].ToMessage()
+// xrange reads on a connection of its own, because the reply may be large.
+func (s *DeadLetterStore) xrange(ctx context.Context, start, end string, limit int) ([]DeadLetter, error) {
+	conn := s.p.conn
+	reply, err := conn.doAlone(ctx, conn.cfg.Timeout,
+		conn.redis.B().Arbitrary("XRANGE").Keys(s.p.dlqKey).Args(start, end, "COUNT", strconv.Itoa(max(limit, 1))).Blocking())
 	if err != nil {
 		return nil, err
 	}
@@ -59,67 +66,64 @@ func (c *Client) letters(ctx context.Context, start, end string, limit int) ([]D
 	}
 	letters := make([]DeadLetter, len(entries))
 	for i, e := range entries {
-		letters[i] = parseLetter(e)
+		letters[i] = parseDeadLetter(s.p.number, e)
 	}
 	return letters, nil
 }
 
-// RemoveDeadLetters removes dead letters for good and returns how many of
-// those were there.
-func (c *Client) RemoveDeadLetters(ctx context.Context, ids []string) (int64, error) {
-	if len(ids) == 0 {
-		return 0, nil
+// Range returns how many dead letters there are and the highest id that any of
+// them ever had, "" where there never was one: those that come later have
+// higher ids (https://redis.io/docs/latest/commands/xinfo-stream/).
+func (s *DeadLetterStore) Range(ctx context.Context) (count int64, last string, err error) {
+	reply, err := s.p.conn.do(ctx, s.p.conn.redis.B().XinfoStream().Key(s.p.dlqKey).Build())
+	if noSuchKey(err) {
+		return 0, "", nil
 	}
-	reply, err := c.do(ctx, c.redis.B().Xdel().Key(c.dlqKey).Id(ids...).Build())
 	if err != nil {
-		return 0, c.unavailable(opDelete, err)
+		return 0, "", s.p.failed(opDeadLetters, "", err)
 	}
-	n, err := reply.AsInt64()
+	info, err := reply.AsMap()
 	if err != nil {
-		return 0, c.unavailable(opDelete, unexpected("XDEL", err))
+		return 0, "", s.p.failed(opDeadLetters, "", unexpected("XINFO STREAM", err))
+	}
+	if count, err = intOf(info, "length"); err != nil {
+		return 0, "", s.p.failed(opDeadLetters, "", err)
+	}
+	if last, err = textOf(info, "last-generated-id"); err != nil {
+		return 0, "", s.p.failed(opDeadLetters, "", err)
+	}
+	return count, last, nil
+}
+
+// Remove removes dead letters for good and returns how many of those were
+// there (https://redis.io/docs/latest/commands/xdel/).
+func (s *DeadLetterStore) Remove(ctx context.Context, ids []string) (int64, error) {
+	n, err := s.xdel(ctx, ids)
+	if err != nil {
+		return 0, s.p.failed(opRemove, "", err)
 	}
 	return n, nil
 }
 
-// republishScript puts one dead letter back on the stream. As in burying, it
-// ends at the first command that fails.
-const republishScript = `
-if #redis.call('XRANGE', KEYS[2], ARGV[1], ARGV[1]) == 0 then return 0 end
-local add = {'XADD', KEYS[1], 'NOMKSTREAM', '*'}
-for i = 2, #ARGV do add[i + 3] = ARGV[i] end
-if not redis.call(unpack(add)) then return redis.error_reply('NOGROUP the stream does not exist') end
-redis.call('XDEL', KEYS[2], ARGV[1])
-return 1`
+func (s *DeadLetterStore) xdel(ctx context.Context, ids []string) (int64, error) {
+	if len(ids) == 0 {
+		return 0, nil
+	}
+	reply, err := s.p.conn.do(ctx, s.p.conn.redis.B().Xdel().Key(s.p.dlqKey).Id(ids...).Build())
+	if err != nil {
+		return 0, err
+	}
+	n, err := reply.AsInt64()
+	if err != nil {
+		return 0, unexpected("XDEL", err)
+	}
+	return n, nil
+}
 
-// Republish puts dead letters back on the stream with the fields they have
-// here, which may have been mended, and takes them from the dead letters, each
-// in one step. It returns how many. A letter that is not there any more is
-// left alone, so that republishing again makes no copies.
-//
-// A letter without fields, or with more than a script can pass on, cannot be
-// put back: the error is of kind KindInvalid, and nothing was done.
-func (c *Client) Republish(ctx context.Context, letters ...DeadLetter) (int64, error) {
-	for _, l := range letters {
-		if len(l.Fields) == 0 || len(l.Fields)%2 != 0 || len(l.Fields) > maxFields {
-			return 0, &event.Error{
-				Kind:   event.KindInvalid,
-				Detail: fmt.Sprintf("dead letter %s has %d names and values and cannot be put back on the stream", l.ID, len(l.Fields)),
-			}
-		}
+// groupOf is the group that a letter is for.
+func (s *DeadLetterStore) groupOf(l event.Rejection) string {
+	if l.Group == "" {
+		return s.group.name
 	}
-	var total int64
-	for chunk := range slices.Chunk(letters, buryChunk) {
-		cmds := make([]rueidis.Completed, len(chunk))
-		for i, l := range chunk {
-			args := append([]string{l.ID}, l.Fields...)
-			cmds[i] = c.redis.B().Eval().Script(republishScript).Numkeys(2).Key(c.cfg.Key, c.dlqKey).Arg(args...).Build()
-		}
-		n, err := c.sum(ctx, cmds)
-		total += n
-		c.metrics.republished.Add(float64(n))
-		if err != nil {
-			return total, c.unavailable(opRepublish, err)
-		}
-	}
-	return total, nil
+	return l.Group
 }

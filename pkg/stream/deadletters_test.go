@@ -13,11 +13,11 @@ func TestDeadLettersInPages(t *testing.T) {
 	c, _ := withRedis(t)
 	ctx := testContext(t)
 	got := given(t, c, "a", 25)
-	require.NoError(t, c.DeadLetter(ctx, burials(got...)))
+	require.NoError(t, c.DeadLetter(ctx, rejections(got...)))
 	var entries []string
 	var last DeadLetter
 	for after := ""; ; after = last.ID {
-		page, err := c.DeadLetters(ctx, after, 10)
+		page, err := c.dead.List(ctx, after, 10)
 		require.NoError(t, err)
 		if len(page) == 0 {
 			break
@@ -30,33 +30,33 @@ func TestDeadLettersInPages(t *testing.T) {
 	}
 	require.Equal(t, entryIDs(got), entries)
 
-	one, found, err := c.DeadLetterByID(ctx, last.ID)
+	one, found, err := c.dead.Get(ctx, last.ID)
 	require.NoError(t, err)
 	require.True(t, found)
 	require.Equal(t, last, one)
 	for _, id := range []string{"1-1", "-", "+", "", "x"} {
-		_, found, err = c.DeadLetterByID(ctx, id)
+		_, found, err = c.dead.Get(ctx, id)
 		require.NoError(t, err)
 		require.False(t, found)
 	}
 
-	n, err := c.RemoveDeadLetters(ctx, []string{last.ID, "1-1"})
+	n, err := c.dead.Remove(ctx, []string{last.ID, "1-1"})
 	require.NoError(t, err)
 	require.EqualValues(t, 1, n)
-	require.Len(t, buried(t, c), 24)
-	n, err = c.RemoveDeadLetters(ctx, nil)
+	require.Len(t, deadLetters(t, c), 24)
+	n, err = c.dead.Remove(ctx, nil)
 	require.NoError(t, err)
 	require.Zero(t, n)
-	_, err = c.RemoveDeadLetters(ctx, []string{"x"})
-	refused(t, err, reasonOther)
+	_, err = c.dead.Remove(ctx, []string{"x"})
+	requireUnavailable(t, err, reasonOther)
 }
 
 func TestRepublish(t *testing.T) {
 	c, _ := withRedis(t)
 	ctx := testContext(t)
 	got := given(t, c, "a", 250)
-	require.NoError(t, c.DeadLetter(ctx, burials(got...)))
-	letters := buried(t, c)
+	require.NoError(t, c.DeadLetter(ctx, rejections(got...)))
+	letters := deadLetters(t, c)
 	letters[0].Fields = append(letters[0].Fields[:0:0], letters[0].Fields...)
 	for i, f := range letters[0].Fields {
 		if f == event.FieldPayload {
@@ -65,18 +65,18 @@ func TestRepublish(t *testing.T) {
 	}
 
 	say(t, c, "CONFIG", "SET", "maxmemory", "1")
-	_, err := c.Republish(ctx, letters...)
-	refused(t, err, "out_of_memory")
+	_, err := c.dead.Replay(ctx, letters...)
+	requireUnavailable(t, err, "out_of_memory")
 	say(t, c, "CONFIG", "SET", "maxmemory", "0")
-	require.Len(t, buried(t, c), 250)
+	require.Len(t, deadLetters(t, c), 250)
 
-	n, err := c.Republish(ctx, letters[:100]...)
+	n, err := c.dead.Replay(ctx, letters[:100]...)
 	require.NoError(t, err)
 	require.EqualValues(t, 100, n)
-	n, err = c.Republish(ctx, letters...)
+	n, err = c.dead.Replay(ctx, letters...)
 	require.NoError(t, err)
 	require.EqualValues(t, 150, n, "those of the first time are not there any more")
-	require.Empty(t, buried(t, c))
+	require.Empty(t, deadLetters(t, c))
 
 	again, err := c.Read(ctx, "a", 1000, time.Second)
 	require.NoError(t, err)
@@ -87,11 +87,11 @@ func TestRepublish(t *testing.T) {
 
 func TestRepublishRefusesWhatCannotBe(t *testing.T) {
 	c, _ := withRedis(t)
-	for _, fields := range [][]string{nil, {"odd"}, make([]string, maxFields+2)} {
-		_, err := c.Republish(testContext(t), DeadLetter{ID: "1-1", Rejection: event.Rejection{Delivery: event.Delivery{Fields: fields}}})
+	for _, fields := range [][]string{nil, {"odd"}} {
+		_, err := c.dead.Replay(testContext(t), DeadLetter{ID: "1-1", Rejection: event.Rejection{Delivery: event.Delivery{Fields: fields}}})
 		require.Equal(t, event.KindInvalid, event.KindOf(err))
 	}
-	n, err := c.Republish(testContext(t))
+	n, err := c.dead.Replay(testContext(t))
 	require.NoError(t, err)
 	require.Zero(t, n)
 }
@@ -99,26 +99,23 @@ func TestRepublishRefusesWhatCannotBe(t *testing.T) {
 // What somebody else put among the dead letters is shown as it is.
 func TestForeignDeadLetters(t *testing.T) {
 	c, _ := withRedis(t)
-	say(t, c, "XADD", c.dlqKey, "5-5", "k", "v")
-	letters := buried(t, c)
-	_, err := c.Republish(testContext(t), letters...)
-	refused(t, err, "no_group") // There is no stream to put it back on.
-	require.NoError(t, c.EnsureGroup(testContext(t)))
+	say(t, c, "XADD", c.p.dlqKey, "5-5", "k", "v")
+	letters := deadLetters(t, c)
 	require.Equal(t, []DeadLetter{{ID: "5-5", Rejection: event.Rejection{Delivery: event.Delivery{Fields: []string{"k", "v"}}}}}, letters)
-	n, err := c.Republish(testContext(t), letters...)
+	n, err := c.dead.Replay(testContext(t), letters...)
 	require.NoError(t, err)
 	require.EqualValues(t, 1, n)
 }
 
 func TestDeadLettersOfWrongType(t *testing.T) {
 	c, _ := withRedis(t)
-	say(t, c, "SET", c.dlqKey, "x")
-	_, err := c.DeadLetters(testContext(t), "", 10)
-	refused(t, err, "wrong_type")
-	_, _, err = c.DeadLetterByID(testContext(t), "1-1")
-	refused(t, err, "wrong_type")
-	_, err = c.RemoveDeadLetters(testContext(t), []string{"1-1"})
-	refused(t, err, "wrong_type")
-	_, err = c.Republish(testContext(t), DeadLetter{ID: "1-1", Rejection: event.Rejection{Delivery: event.Delivery{Fields: []string{"k", "v"}}}})
-	refused(t, err, "wrong_type")
+	say(t, c, "SET", c.p.dlqKey, "x")
+	_, err := c.dead.List(testContext(t), "", 10)
+	requireUnavailable(t, err, "wrong_type")
+	_, _, err = c.dead.Get(testContext(t), "1-1")
+	requireUnavailable(t, err, "wrong_type")
+	_, err = c.dead.Remove(testContext(t), []string{"1-1"})
+	requireUnavailable(t, err, "wrong_type")
+	_, err = c.dead.Replay(testContext(t), DeadLetter{ID: "1-1", Rejection: event.Rejection{Delivery: event.Delivery{Fields: []string{"k", "v"}}}})
+	requireUnavailable(t, err, "wrong_type")
 }

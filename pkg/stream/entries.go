@@ -20,31 +20,31 @@ func unexpected(command string, err error) error {
 	return fmt.Errorf("%s: %w: %w", command, errUnexpected, err)
 }
 
-// streamEntries returns the entries of the one stream in a reply to XREADGROUP, which
-// is a map by the newer protocol and pairs by the older.
-func streamEntries(reply rueidis.RedisMessage) ([]event.Delivery, error) {
+// streamEntries returns the entries of the one stream in a reply to XREADGROUP
+// or XREAD, which is a map by the newer protocol and pairs by the older.
+func streamEntries(command string, reply rueidis.RedisMessage) ([]event.Delivery, error) {
 	if reply.IsMap() {
 		streams, err := reply.AsMap()
 		if err != nil {
-			return nil, unexpected("XREADGROUP", err)
+			return nil, unexpected(command, err)
 		}
 		for _, entries := range streams {
-			return parseEntries("XREADGROUP", entries)
+			return parseEntries(command, entries)
 		}
 		return nil, nil
 	}
 	streams, err := reply.ToArray()
 	if err != nil {
-		return nil, unexpected("XREADGROUP", err)
+		return nil, unexpected(command, err)
 	}
 	if len(streams) == 0 {
 		return nil, nil
 	}
 	pair, err := streams[0].ToArray()
 	if err != nil || len(pair) != 2 {
-		return nil, unexpected("XREADGROUP", err)
+		return nil, unexpected(command, err)
 	}
-	return parseEntries("XREADGROUP", pair[1])
+	return parseEntries(command, pair[1])
 }
 
 // parseEntries takes a list of entries apart. It keeps field order and

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // CompareIDs compares two entry ids as Redis orders them: by their time, then
@@ -23,4 +24,13 @@ func splitID(id string) (ms, seq uint64) {
 	ms, _ = strconv.ParseUint(left, 10, 64)
 	seq, _ = strconv.ParseUint(right, 10, 64)
 	return ms, seq
+}
+
+// entryTime is when Redis took an entry, by its own clock: the first half of
+// an entry id is milliseconds of the Unix epoch
+// (https://redis.io/docs/latest/develop/data-types/streams/#entry-ids).
+func entryTime(entryID string) (time.Time, bool) {
+	ms, _, _ := strings.Cut(entryID, "-")
+	n, err := strconv.ParseInt(ms, 10, 64)
+	return time.UnixMilli(n).UTC(), err == nil
 }

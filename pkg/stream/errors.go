@@ -12,6 +12,7 @@ import (
 	"github.com/redis/rueidis"
 
 	"github.com/eventpulse/eventpulse/pkg/event"
+	"github.com/eventpulse/eventpulse/pkg/internal/coalesce"
 )
 
 // retryAfter is what an error suggests to whoever would try again.
@@ -21,49 +22,53 @@ const retryAfter = time.Second
 const (
 	reasonCanceled   = "canceled"
 	reasonClosed     = "closed"
+	reasonConflict   = "conflict"
 	reasonConnection = "connection"
+	reasonNoGroup    = "no_group"
 	reasonOther      = "other"
 	reasonQueueFull  = "queue_full"
 	reasonReadOnly   = "read_only"
 	reasonTimeout    = "timeout"
+	reasonWrongType  = "wrong_type"
 )
 
 var (
-	errClosed    = errors.New("the client is closed")
+	errClosed    = errors.New("the connection is closed")
 	errNoStream  = errors.New("the stream does not exist")
-	errQueueFull = errors.New("the queue to Redis is full")
-	errStalled   = fmt.Errorf("nothing in flight was answered: %w", os.ErrDeadlineExceeded)
+	errNoGroup   = errors.New("the group does not exist on the stream")
+	errWrongType = errors.New("the key of the dead letters holds something that is no stream")
 )
 
-// refusal is one way in which Redis refuses, by the first word of its reply.
-type refusal struct {
+// rejection is one way in which Redis rejects a command, by the first word of
+// its reply (https://redis.io/docs/latest/develop/reference/protocol-spec/#simple-errors).
+type rejection struct {
 	reason, detail string
 }
 
-func refusals(code string) (refusal, bool) {
+func rejectionOf(code string) (rejection, bool) {
 	switch code {
 	case "OOM":
-		return refusal{"out_of_memory", "Redis is out of memory"}, true
+		return rejection{"out_of_memory", "Redis is out of memory"}, true
 	case "MISCONF":
-		return refusal{"misconf", "Redis cannot save to disk and refuses writes"}, true
+		return rejection{"misconf", "Redis cannot save to disk and refuses writes"}, true
 	case "READONLY":
-		return refusal{reasonReadOnly, "Redis is a read-only replica"}, true
+		return rejection{reasonReadOnly, "Redis is a read-only replica"}, true
 	case "LOADING":
-		return refusal{"loading", "Redis is loading its data"}, true
+		return rejection{"loading", "Redis is loading its data"}, true
 	case "WRONGTYPE":
-		return refusal{"wrong_type", "the stream's key holds something that is no stream"}, true
+		return rejection{reasonWrongType, "the stream's key holds something that is no stream"}, true
 	case "NOREPLICAS":
-		return refusal{"no_replicas", "Redis has too few replicas to accept writes"}, true
+		return rejection{"no_replicas", "Redis has too few replicas to accept writes"}, true
 	case "NOGROUP", "UNBLOCKED":
-		return refusal{"no_group", "the consumer group does not exist"}, true
+		return rejection{reasonNoGroup, "the consumer group does not exist"}, true
 	case "NOAUTH", "WRONGPASS", "NOPERM":
-		return refusal{"auth", "Redis does not accept the credentials"}, true
+		return rejection{"auth", "Redis does not accept the credentials"}, true
 	case "BUSY":
-		return refusal{"busy", "Redis is busy running a script"}, true
+		return rejection{"busy", "Redis is busy running a script"}, true
 	case "MASTERDOWN", "MOVED", "ASK", "CLUSTERDOWN", "TRYAGAIN", "CROSSSLOT":
-		return refusal{"cluster", "the Redis node does not serve the stream's key"}, true
+		return rejection{"cluster", "the Redis node does not serve the stream's key"}, true
 	}
-	return refusal{}, false
+	return rejection{}, false
 }
 
 // failure is err told apart: a bounded reason, the first word of what Redis
@@ -77,12 +82,20 @@ func classify(err error) failure {
 	var netErr net.Error
 	switch {
 	case errors.Is(err, errNoStream):
-		return failure{reason: "no_group", code: "NOGROUP", detail: "the stream and its consumer group are gone and could not be made again yet"}
+		return failure{reason: reasonNoGroup, code: "NOGROUP", detail: "the stream and its consumer group are gone and could not be made again yet"}
 	case errors.As(err, &reply):
 		return classifyReply(reply.Error())
-	case errors.Is(err, errQueueFull):
+	case errors.Is(err, errWrongType):
+		return failure{reason: reasonWrongType, code: "WRONGTYPE", detail: "the key of the dead letters holds something that is no stream"}
+	case errors.Is(err, errNoGroup):
+		return failure{reason: reasonNoGroup, code: "NOGROUP", detail: "the consumer group does not exist"}
+	case errors.Is(err, errNotReady):
+		return failure{reason: reasonNoGroup, detail: "the event stream is not ready yet"}
+	case errors.Is(err, errConflict):
+		return failure{reason: reasonConflict, detail: "others changed the dead letters at the same time"}
+	case errors.Is(err, coalesce.ErrFull):
 		return failure{reason: reasonQueueFull, detail: "too many events wait for Redis"}
-	case errors.Is(err, errClosed), errors.Is(err, rueidis.ErrClosing):
+	case errors.Is(err, errClosed), errors.Is(err, coalesce.ErrClosed), errors.Is(err, rueidis.ErrClosing):
 		return failure{reason: reasonClosed, detail: "the stream is being closed"}
 	case errors.Is(err, context.Canceled):
 		return failure{reason: reasonCanceled, detail: "the request to Redis was given up"}
@@ -98,7 +111,7 @@ func classify(err error) failure {
 
 func classifyReply(text string) failure {
 	code, _, _ := strings.Cut(text, " ")
-	if r, ok := refusals(code); ok {
+	if r, ok := rejectionOf(code); ok {
 		return failure{reason: r.reason, code: code, detail: r.detail}
 	}
 	if code != strings.ToUpper(code) {
@@ -109,35 +122,30 @@ func classifyReply(text string) failure {
 
 // The operations, as they stand in errors and in the metric label.
 const (
-	opAck       = "acknowledge"
-	opBury      = "bury"
-	opClaim     = "claim"
-	opDelete    = "remove_dead_letters"
-	opGroup     = "ensure_group"
-	opInspect   = "inspect"
-	opLetters   = "dead_letters"
-	opPending   = "read_pending"
-	opPing      = "ping"
-	opPublish   = "publish"
-	opRead      = "read"
-	opReap      = "remove_consumers"
-	opRepublish = "republish"
-	opStats     = "stats"
-	opTrim      = "trim"
+	opAck         = "acknowledge"
+	opClaim       = "claim"
+	opDeadLetter  = "dead_letter"
+	opDeadLetters = "list_dead_letters"
+	opGroup       = "ensure_group"
+	opInspect     = "inspect"
+	opPending     = "read_pending"
+	opPing        = "ping"
+	opPublish     = "publish"
+	opRead        = "read"
+	opReap        = "remove_consumers"
+	opRemove      = "remove_dead_letters"
+	opReplay      = "replay"
+	opStats       = "stats"
+	opTail        = "tail"
+	opTrim        = "trim"
 )
 
-// unavailable counts what went wrong with an operation and wraps it for the
-// caller. A server that has become a replica loses its connections: after a
-// failover the address leads elsewhere, and a connection does not follow by
-// itself.
-func (c *Client) unavailable(op string, err error) *event.Error {
+// unavailable wraps what went wrong with an operation on something for the
+// caller.
+func unavailable(op, subject string, err error) *event.Error {
 	f := classify(err)
-	if f.reason == reasonReadOnly {
-		c.dialer.drop()
-	}
-	c.metrics.errors.WithLabelValues(op, f.reason).Inc()
 	return &event.Error{
 		Kind: event.KindUnavailable, Detail: f.detail, Code: f.code,
-		RetryAfter: retryAfter, Err: fmt.Errorf("%s %s: %w", op, c.cfg.Key, err),
+		RetryAfter: retryAfter, Err: fmt.Errorf("%s %s: %w", op, subject, err),
 	}
 }

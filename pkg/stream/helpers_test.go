@@ -22,8 +22,19 @@ import (
 
 func TestMain(m *testing.M) { os.Exit(servers.Main(m)) }
 
+// client is all that works on one partition, for one group.
+type client struct {
+	*Group
+	conn      *Conn
+	producer  *Producer
+	dead      *DeadLetterStore
+	inspector *Inspector
+	tail      *Tail
+}
+
 // newClient returns a client of the Redis at url that is closed with the test.
-func newClient(tb testing.TB, url string, change ...func(*RedisConfig, *Config)) *Client {
+// It publishes without having made sure of the group.
+func newClient(tb testing.TB, url string, change ...func(*RedisConfig, *Config)) *client {
 	tb.Helper()
 	redis, cfg := DefaultRedisConfig(), DefaultConfig()
 	redis.URL = url
@@ -31,14 +42,47 @@ func newClient(tb testing.TB, url string, change ...func(*RedisConfig, *Config))
 	for _, f := range change {
 		f(&redis, &cfg)
 	}
-	c, err := New(redis, cfg, slog.New(slog.DiscardHandler), prometheus.NewRegistry())
+	conn, err := Open(redis, slog.New(slog.DiscardHandler))
 	require.NoError(tb, err)
+	c := newGroupOn(tb, conn, cfg, prometheus.NewRegistry())
 	tb.Cleanup(c.Close)
 	return c
 }
 
+func newGroupOn(tb testing.TB, conn *Conn, cfg Config, reg prometheus.Registerer) *client {
+	tb.Helper()
+	p, err := conn.Partition(0, cfg.Key, reg)
+	require.NoError(tb, err)
+	group, err := NewGroup(p, cfg.Group, cfg.GroupStart)
+	require.NoError(tb, err)
+	producer, err := NewProducer(p, cfg, group)
+	require.NoError(tb, err)
+	producer.ready.Store(true)
+	return &client{
+		Group: group, conn: conn, producer: producer,
+		dead: NewDeadLetters(group), inspector: NewInspector(p, group.Name()), tail: NewTail(p),
+	}
+}
+
+func (c *client) Publish(ctx context.Context, events []event.Event) error {
+	return c.producer.Publish(ctx, events)
+}
+
+func (c *client) Ping(ctx context.Context) error { return c.conn.Ping(ctx) }
+
+func (c *client) Stats(ctx context.Context) (Stats, error) { return c.inspector.Stats(ctx, c.name) }
+
+func (c *client) Inspect(ctx context.Context) (Info, error) { return c.inspector.Inspect(ctx, c.name) }
+
+func (c *client) Advice(ctx context.Context) ([]string, error) { return c.inspector.Advice(ctx) }
+
+func (c *client) Close() {
+	c.producer.Close()
+	c.conn.Close()
+}
+
 // withRedis starts a Redis and returns a client of it.
-func withRedis(tb testing.TB, args ...string) (*Client, *servers.RedisServer) {
+func withRedis(tb testing.TB, args ...string) (*client, *servers.RedisServer) {
 	tb.Helper()
 	server := servers.Redis(tb, args...)
 	return newClient(tb, server.URL()), server
@@ -91,12 +135,12 @@ func entryIDs(deliveries []event.Delivery) []string {
 }
 
 // say runs a Redis command as a person would type it.
-func say(tb testing.TB, c *Client, command ...string) any {
+func say(tb testing.TB, c *client, command ...string) any {
 	tb.Helper()
 	if len(command) == 1 {
 		command = strings.Fields(command[0])
 	}
-	reply := c.redis.Do(testContext(tb), c.redis.B().Arbitrary(command...).Build())
+	reply := c.conn.redis.Do(testContext(tb), c.conn.redis.B().Arbitrary(command...).Build())
 	value, err := reply.ToAny()
 	require.NoError(tb, err, "%v", command)
 	return value
@@ -109,9 +153,9 @@ func testContext(tb testing.TB) context.Context {
 }
 
 // onStream returns the event ids on the stream, in its order.
-func onStream(tb testing.TB, c *Client) []string {
+func onStream(tb testing.TB, c *client) []string {
 	tb.Helper()
-	reply, err := c.redis.Do(testContext(tb), c.redis.B().Xrange().Key(c.cfg.Key).Start("-").End("+").Build()).ToMessage()
+	reply, err := c.conn.redis.Do(testContext(tb), c.conn.redis.B().Xrange().Key(c.p.key).Start("-").End("+").Build()).ToMessage()
 	require.NoError(tb, err)
 	entries, err := parseEntries("XRANGE", reply)
 	require.NoError(tb, err)
@@ -120,7 +164,7 @@ func onStream(tb testing.TB, c *Client) []string {
 
 // refused fails the test unless err is one that the caller may try again, with
 // that reason.
-func refused(tb testing.TB, err error, reason string) {
+func requireUnavailable(tb testing.TB, err error, reason string) {
 	tb.Helper()
 	var e *event.Error
 	require.ErrorAs(tb, err, &e)
@@ -159,12 +203,8 @@ func newPaused(tb testing.TB) *servers.RedisServer {
 	return server
 }
 
-// busy returns how many pipelines are in flight.
-func busy(c *Client) int {
-	c.queue.mu.Lock()
-	defer c.queue.mu.Unlock()
-	return c.queue.busy
-}
+// underWay returns how many pipelines are in flight.
+func underWay(c *client) int { return c.producer.queue.Busy() }
 
 // histogram returns how often h was observed, and the sum.
 func histogram(tb testing.TB, h prometheus.Histogram) (count uint64, sum float64) {

@@ -102,41 +102,45 @@ var settingsOfInterest = []string{
 	"appendfsync", "no-appendfsync-on-rewrite", "stop-writes-on-bgsave-error", "save", "min-replicas-to-write",
 }
 
-// Inspect looks at the server and the stream. It changes nothing, and costs a
-// few reads whatever the stream's length. The error says that the server
-// cannot be asked anything; Info.Address is set even then.
-func (c *Client) Inspect(ctx context.Context) (Info, error) {
-	f := Info{Address: c.address()}
-	now, err := c.inspectClock(ctx, &f)
-	if err != nil {
-		return f, c.unavailable(opInspect, err)
-	}
-	if f.Server, err = c.inspectServer(ctx); err != nil {
-		return f, c.unavailable(opInspect, err)
-	}
-	if f.Stream, err = c.inspectStream(ctx, now); err != nil {
-		f.StreamErr = c.unavailable(opInspect, err)
-	}
-	return f, nil
+// Inspector tells how a Redis server, a partition on it and its groups are.
+type Inspector struct{ p *Partition }
+
+// NewInspector returns an inspector of p. At each scrape of the partition's
+// registry it reports the stream and the groups named.
+func NewInspector(p *Partition, groups ...string) *Inspector {
+	i := &Inspector{p: p}
+	newCollector(p.reg, i, groups)
+	return i
 }
 
-func (c *Client) address() string {
-	opt, err := parseURL(c.redisCfg.URL)
-	if err != nil || len(opt.InitAddress) == 0 {
-		return ""
+// Inspect looks at the server, the stream and one group of it. It changes
+// nothing, and costs a few reads whatever the stream's length. The error says
+// that the server cannot be asked anything; Info.Address is set even then.
+func (i *Inspector) Inspect(ctx context.Context, group string) (Info, error) {
+	conn := i.p.conn
+	f := Info{Address: conn.address()}
+	now, err := conn.inspectClock(ctx, &f)
+	if err != nil {
+		return f, i.p.failed(opInspect, "", err)
 	}
-	return opt.InitAddress[0]
+	if f.Server, err = conn.inspectServer(ctx); err != nil {
+		return f, i.p.failed(opInspect, "", err)
+	}
+	if f.Stream, err = i.p.inspect(ctx, group, now); err != nil {
+		f.StreamErr = i.p.failed(opInspect, group, err)
+	}
+	return f, nil
 }
 
 // inspectClock asks for the time twice: the first answer also pays for the
 // connection. It returns the server's time, or this machine's where the server
 // does not tell. Unlike PING, TIME is answered while writes are refused.
-func (c *Client) inspectClock(ctx context.Context, f *Info) (time.Time, error) {
+func (c *Conn) inspectClock(ctx context.Context, f *Info) (time.Time, error) {
 	var told time.Time
 	for range 2 {
 		asked := time.Now()
 		reply, err := c.do(ctx, c.redis.B().Time().Build())
-		if withheld(err) {
+		if denied(err) {
 			return time.Now(), nil
 		}
 		if err != nil {
@@ -156,9 +160,9 @@ func (c *Client) inspectClock(ctx context.Context, f *Info) (time.Time, error) {
 	return told, nil
 }
 
-// withheld reports whether err is the server's word that this user may not
+// denied reports whether err is the server's word that this user may not
 // have this command.
-func withheld(err error) bool {
+func denied(err error) bool {
 	said, ok := errors.AsType[*rueidis.RedisError](err)
 	if !ok {
 		return false

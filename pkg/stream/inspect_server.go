@@ -8,10 +8,10 @@ import (
 	"github.com/redis/rueidis"
 )
 
-func (c *Client) inspectServer(ctx context.Context) (ServerInfo, error) {
+func (c *Conn) inspectServer(ctx context.Context) (ServerInfo, error) {
 	f := ServerInfo{GoodReplicas: -1}
 	info, err := c.info(ctx)
-	if err != nil && !withheld(err) {
+	if err != nil && !denied(err) {
 		return f, err
 	}
 	if err == nil {
@@ -52,19 +52,19 @@ func (f *ServerInfo) read(info map[string]string) {
 }
 
 // inspectSettings returns what the server tells of settingsOfInterest.
-func (c *Client) inspectSettings(ctx context.Context) (map[string]string, error) {
+func (c *Conn) inspectSettings(ctx context.Context) (map[string]string, error) {
 	cmds := make([]rueidis.Completed, len(settingsOfInterest))
 	for i, name := range settingsOfInterest {
 		cmds[i] = c.redis.B().ConfigGet().Parameter(name).Build()
 	}
-	replies, err := c.call(ctx, c.redisCfg.Timeout, false, cmds...)
+	replies, err := c.doAll(ctx, cmds...)
 	if err != nil {
 		return nil, err
 	}
 	settings := make(map[string]string)
 	for i, reply := range replies {
 		values, err := reply.AsStrMap()
-		if withheld(err) {
+		if denied(err) {
 			continue
 		}
 		if err != nil {

@@ -2,7 +2,6 @@ package stream
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"github.com/redis/rueidis"
@@ -14,19 +13,19 @@ const (
 	typeStream = "stream"
 )
 
-// inspectStream looks at the keys; now is the server's time.
-func (c *Client) inspectStream(ctx context.Context, now time.Time) (StreamInfo, error) {
-	f := StreamInfo{Key: c.cfg.Key, DeadLetterKey: c.dlqKey, GroupName: c.cfg.Group}
-	b := c.redis.B()
-	replies, err := c.call(ctx, c.redisCfg.Timeout, false,
-		b.Type().Key(c.cfg.Key).Build(), b.Type().Key(c.dlqKey).Build(), b.Pttl().Key(c.cfg.Key).Build())
+// inspect looks at the keys and one group; now is the server's time.
+func (p *Partition) inspect(ctx context.Context, group string, now time.Time) (StreamInfo, error) {
+	f := StreamInfo{Key: p.key, DeadLetterKey: p.dlqKey, GroupName: group}
+	b := p.conn.redis.B()
+	replies, err := p.conn.doAll(ctx,
+		b.Type().Key(p.key).Build(), b.Type().Key(p.dlqKey).Build(), b.Pttl().Key(p.key).Build())
 	if err != nil {
 		return f, err
 	}
-	if f.Type, err = replies[0].ToString(); err != nil {
+	if f.Type, err = textReply(replies[0]); err != nil {
 		return f, err
 	}
-	if f.DeadLetterType, err = replies[1].ToString(); err != nil {
+	if f.DeadLetterType, err = textReply(replies[1]); err != nil {
 		return f, err
 	}
 	left, err := replies[2].AsInt64()
@@ -39,15 +38,15 @@ func (c *Client) inspectStream(ctx context.Context, now time.Time) (StreamInfo, 
 			return f, nil // nothing more can be asked
 		}
 	}
-	if f.Stats, err = c.stats(ctx); err != nil || f.Type == typeNone {
+	if f.Stats, err = p.stats(ctx, group); err != nil || f.Type == typeNone {
 		return f, err
 	}
 	f.OldestUnreadAge = age(f.OldestUnread, now)
 	f.OldestPendingAge = age(f.OldestPending, now)
-	if f.OtherGroups, err = c.otherGroups(ctx, now); err != nil || !f.Group {
+	if f.OtherGroups, err = p.otherGroups(ctx, group, now); err != nil || !f.Group {
 		return f, err
 	}
-	f.Members, err = c.members(ctx)
+	f.Members, err = p.members(ctx, group)
 	return f, err
 }
 
@@ -60,24 +59,33 @@ func age(entryID string, now time.Time) time.Duration {
 	return max(now.Sub(at), 0)
 }
 
-func (c *Client) otherGroups(ctx context.Context, now time.Time) ([]OtherGroup, error) {
-	reply, err := c.do(ctx, c.redis.B().XinfoGroups().Key(c.cfg.Key).Build())
+// textReply returns a reply that is text. The library returns the text of an
+// error beside the error; it is no value.
+func textReply(reply rueidis.RedisResult) (string, error) {
+	text, err := reply.ToString()
+	if err != nil {
+		return "", err
+	}
+	return text, nil
+}
+
+func (p *Partition) otherGroups(ctx context.Context, group string, now time.Time) ([]OtherGroup, error) {
+	reply, err := p.conn.do(ctx, p.conn.redis.B().XinfoGroups().Key(p.key).Build())
 	if err != nil {
 		return nil, err
 	}
 	var groups []OtherGroup
-	err = eachInfo("XINFO GROUPS", reply, func(name string, info map[string]rueidis.RedisMessage) error {
-		if name == c.cfg.Group {
+	err = eachInfo("XINFO GROUPS", reply, func(name string, info infoMap) error {
+		if name == group {
 			return nil
 		}
 		pending, err := intOf(info, "pending")
 		if err != nil {
 			return err
 		}
-		last := info["last-delivered-id"]
-		id, err := last.ToString()
+		id, err := textOf(info, "last-delivered-id")
 		if err != nil {
-			return unexpected("XINFO GROUPS", err)
+			return err
 		}
 		groups = append(groups, OtherGroup{Name: name, Pending: pending, LastDelivered: id, LastAge: age(id, now)})
 		return nil
@@ -85,13 +93,14 @@ func (c *Client) otherGroups(ctx context.Context, now time.Time) ([]OtherGroup, 
 	return groups, err
 }
 
-func (c *Client) members(ctx context.Context) ([]Member, error) {
-	reply, err := c.do(ctx, c.redis.B().XinfoConsumers().Key(c.cfg.Key).Group(c.cfg.Group).Build())
+// members returns the consumers of a group (https://redis.io/docs/latest/commands/xinfo-consumers/).
+func (p *Partition) members(ctx context.Context, group string) ([]Member, error) {
+	reply, err := p.conn.do(ctx, p.conn.redis.B().XinfoConsumers().Key(p.key).Group(group).Build())
 	if err != nil {
 		return nil, err
 	}
 	var members []Member
-	err = eachInfo("XINFO CONSUMERS", reply, func(name string, info map[string]rueidis.RedisMessage) error {
+	err = eachInfo("XINFO CONSUMERS", reply, func(name string, info infoMap) error {
 		pending, err := intOf(info, "pending")
 		if err != nil {
 			return err
@@ -101,52 +110,4 @@ func (c *Client) members(ctx context.Context) ([]Member, error) {
 		return err
 	})
 	return members, err
-}
-
-// eachInfo calls do for each of the things that an XINFO lists by name.
-func eachInfo(command string, reply rueidis.RedisMessage, do func(name string, info map[string]rueidis.RedisMessage) error) error {
-	list, err := reply.ToArray()
-	if err != nil {
-		return unexpected(command, err)
-	}
-	for i := range list {
-		info, err := list[i].AsMap()
-		if err != nil {
-			return unexpected(command, err)
-		}
-		called := info["name"]
-		name, err := called.ToString()
-		if err != nil {
-			return unexpected(command, err)
-		}
-		if err := do(name, info); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// DeadLetterRange returns how many dead letters there are and the highest id
-// that any of them ever had, "" where there never was one: those that come
-// later have higher ids.
-func (c *Client) DeadLetterRange(ctx context.Context) (count int64, last string, err error) {
-	reply, err := c.do(ctx, c.redis.B().XinfoStream().Key(c.dlqKey).Build())
-	if said, ok := errors.AsType[*rueidis.RedisError](err); ok && classifyReply(said.Error()).code == "ERR" {
-		return 0, "", nil // no such key
-	}
-	if err != nil {
-		return 0, "", c.unavailable(opLetters, err)
-	}
-	info, err := reply.AsMap()
-	if err != nil {
-		return 0, "", c.unavailable(opLetters, unexpected("XINFO STREAM", err))
-	}
-	if count, err = intOf(info, "length"); err != nil {
-		return 0, "", c.unavailable(opLetters, err)
-	}
-	lastID := info["last-generated-id"]
-	if last, err = lastID.ToString(); err != nil {
-		return 0, "", c.unavailable(opLetters, unexpected("XINFO STREAM", err))
-	}
-	return count, last, nil
 }

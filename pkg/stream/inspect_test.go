@@ -54,11 +54,11 @@ func TestInspectTheStream(t *testing.T) {
 	c, _ := withRedis(t)
 	ctx := testContext(t)
 	got := given(t, c, "alive", 3)
-	require.NoError(t, c.DeadLetter(ctx, burials(got[:1]...)))
-	say(t, c, fmt.Sprintf("XGROUP CREATECONSUMER %s %s idle", c.cfg.Key, c.cfg.Group))
-	say(t, c, fmt.Sprintf("XGROUP CREATE %s audit 0", c.cfg.Key))
+	require.NoError(t, c.DeadLetter(ctx, rejections(got[:1]...)))
+	say(t, c, fmt.Sprintf("XGROUP CREATECONSUMER %s %s idle", c.p.key, c.name))
+	say(t, c, fmt.Sprintf("XGROUP CREATE %s audit 0", c.p.key))
 	require.NoError(t, c.Publish(ctx, sample(0, 4)))
-	say(t, c, fmt.Sprintf("PEXPIRE %s 60000", c.cfg.Key))
+	say(t, c, fmt.Sprintf("PEXPIRE %s 60000", c.p.key))
 
 	f, err := c.Inspect(ctx)
 	require.NoError(t, err)
@@ -88,9 +88,9 @@ func TestInspectOldEntries(t *testing.T) {
 	ctx := testContext(t)
 	require.NoError(t, c.EnsureGroup(ctx))
 	for _, at := range []time.Time{time.Now().Add(-2 * time.Hour), time.Now().Add(-time.Hour)} {
-		say(t, c, fmt.Sprintf("XADD %s %d-0 k v", c.cfg.Key, at.UnixMilli()))
+		say(t, c, fmt.Sprintf("XADD %s %d-0 k v", c.p.key, at.UnixMilli()))
 	}
-	say(t, c, fmt.Sprintf("XREADGROUP GROUP %s w COUNT 1 STREAMS %s >", c.cfg.Group, c.cfg.Key))
+	say(t, c, fmt.Sprintf("XREADGROUP GROUP %s w COUNT 1 STREAMS %s >", c.name, c.p.key))
 	f, err := c.Inspect(ctx)
 	require.NoError(t, err)
 	require.InDelta(t, 2*time.Hour, f.Stream.OldestPendingAge, float64(time.Minute))
@@ -99,7 +99,7 @@ func TestInspectOldEntries(t *testing.T) {
 
 func TestInspectKeysOfAnotherType(t *testing.T) {
 	c, _ := withRedis(t)
-	say(t, c, "SET", c.dlqKey, "x")
+	say(t, c, "SET", c.p.dlqKey, "x")
 	f, err := c.Inspect(testContext(t))
 	require.NoError(t, err)
 	require.NoError(t, f.StreamErr)
@@ -122,10 +122,10 @@ func TestInspectAsAUserWhoMayAskLittle(t *testing.T) {
 	require.NoError(t, err)
 	require.True(t, f.Server.Told)
 	require.False(t, f.Server.SettingsTold)
-	refused(t, f.StreamErr, "auth")
+	requireUnavailable(t, f.StreamErr, "auth")
 
 	_, err = newClient(t, "redis://little:wrong@"+server.Addr()).Inspect(ctx)
-	refused(t, err, "auth")
+	requireUnavailable(t, err, "auth")
 }
 
 func TestInspectAReplica(t *testing.T) {
@@ -152,13 +152,13 @@ func TestInspectAClusterNode(t *testing.T) {
 	f, err := c.Inspect(testContext(t))
 	require.NoError(t, err)
 	require.Equal(t, "cluster", f.Server.Mode)
-	refused(t, f.StreamErr, "cluster") // it serves no slots
+	requireUnavailable(t, f.StreamErr, "cluster") // it serves no slots
 }
 
 func TestInspectNobody(t *testing.T) {
 	c := newClient(t, "redis://u:hunter2@127.0.0.1:1")
 	f, err := c.Inspect(testContext(t))
-	refused(t, err, reasonConnection)
+	requireUnavailable(t, err, reasonConnection)
 	require.NotContains(t, err.Error(), "hunter2")
 	require.Equal(t, "127.0.0.1:1", f.Address)
 }
@@ -166,29 +166,29 @@ func TestInspectNobody(t *testing.T) {
 func TestDeadLetterRange(t *testing.T) {
 	c, _ := withRedis(t)
 	ctx := testContext(t)
-	n, last, err := c.DeadLetterRange(ctx)
+	n, last, err := c.dead.Range(ctx)
 	require.NoError(t, err)
 	require.Zero(t, n)
 	require.Empty(t, last)
 
-	require.NoError(t, c.DeadLetter(ctx, burials(given(t, c, "a", 3)...)))
-	letters := buried(t, c)
-	n, last, err = c.DeadLetterRange(ctx)
+	require.NoError(t, c.DeadLetter(ctx, rejections(given(t, c, "a", 3)...)))
+	letters := deadLetters(t, c)
+	n, last, err = c.dead.Range(ctx)
 	require.NoError(t, err)
 	require.EqualValues(t, 3, n)
 	require.Equal(t, letters[2].ID, last)
 
-	_, err = c.RemoveDeadLetters(ctx, []string{last})
+	_, err = c.dead.Remove(ctx, []string{last})
 	require.NoError(t, err)
-	n, again, err := c.DeadLetterRange(ctx)
+	n, again, err := c.dead.Range(ctx)
 	require.NoError(t, err)
 	require.EqualValues(t, 2, n)
 	require.Equal(t, last, again)
 
-	say(t, c, "DEL", c.dlqKey)
-	say(t, c, "SET", c.dlqKey, "x")
-	_, _, err = c.DeadLetterRange(ctx)
-	refused(t, err, "wrong_type")
+	say(t, c, "DEL", c.p.dlqKey)
+	say(t, c, "SET", c.p.dlqKey, "x")
+	_, _, err = c.dead.Range(ctx)
+	requireUnavailable(t, err, "wrong_type")
 }
 
 func TestInspectWithRedisHung(t *testing.T) {
@@ -198,5 +198,5 @@ func TestInspectWithRedisHung(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
 	defer cancel()
 	_, err := c.Inspect(ctx)
-	refused(t, err, reasonTimeout)
+	requireUnavailable(t, err, reasonTimeout)
 }

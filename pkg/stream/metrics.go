@@ -1,82 +1,87 @@
 package stream
 
 import (
-	"errors"
-	"fmt"
-
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
 )
 
-type metrics struct {
-	published       prometheus.Counter
-	errors          *prometheus.CounterVec
-	publishSeconds  prometheus.Histogram
-	pipelineEvents  prometheus.Histogram
-	queuedEvents    prometheus.Gauge
-	groupsRecreated prometheus.Counter
-	acked           prometheus.Counter
-	ackedMissing    prometheus.Counter
-	claimed         prometheus.Counter
-	claimedDeleted  prometheus.Counter
-	buried          prometheus.Counter
-	republished     prometheus.Counter
-	trimmed         prometheus.Counter
+// The labels that tell partitions and groups on one registry apart.
+const (
+	labelPartition = "partition"
+	labelGroup     = "group"
+)
+
+// partitionMetrics are shared by all that is made from a partition.
+type partitionMetrics struct {
+	errors   *prometheus.CounterVec
+	replayed prometheus.Counter
 }
 
-func newMetrics(reg prometheus.Registerer) (*metrics, error) {
-	r := &registrar{reg: reg}
-	m := &metrics{
-		published: register(r, counter("published_events_total", "Events that Redis confirmed to be on the stream.")),
-		errors: register(r, prometheus.NewCounterVec(opts("errors_total",
-			"Operations on the stream that failed, by reason."), []string{"operation", "reason"})),
-		publishSeconds: register(r, prometheus.NewHistogram(prometheus.HistogramOpts{
+func newPartitionMetrics(reg prometheus.Registerer) *partitionMetrics {
+	f := promauto.With(reg)
+	return &partitionMetrics{
+		errors: f.NewCounterVec(prometheus.CounterOpts{
+			Name: "eventpulse_stream_errors_total",
+			Help: "Operations on the stream that failed, by reason; the group is empty for those that are for none.",
+		}, []string{"operation", "reason", labelGroup}),
+		replayed: f.NewCounter(prometheus.CounterOpts{
+			Name: "eventpulse_stream_replayed_entries_total", Help: "Dead letters put back on the stream.",
+		}),
+	}
+}
+
+type producerMetrics struct {
+	published      prometheus.Counter
+	publishSeconds prometheus.Histogram
+	pipelineEvents prometheus.Histogram
+	queuedEvents   prometheus.Gauge
+}
+
+func newProducerMetrics(reg prometheus.Registerer) *producerMetrics {
+	f := promauto.With(reg)
+	return &producerMetrics{
+		published: f.NewCounter(prometheus.CounterOpts{
+			Name: "eventpulse_stream_published_events_total", Help: "Events that Redis confirmed to be on the stream.",
+		}),
+		publishSeconds: f.NewHistogram(prometheus.HistogramOpts{
 			Name: "eventpulse_stream_publish_seconds", Help: "Time from a request to publish until its answer.",
 			Buckets: prometheus.ExponentialBuckets(0.0001, 2.5, 12),
-		})),
-		pipelineEvents: register(r, prometheus.NewHistogram(prometheus.HistogramOpts{
+		}),
+		pipelineEvents: f.NewHistogram(prometheus.HistogramOpts{
 			Name: "eventpulse_stream_pipeline_events", Help: "Events sent to Redis in one pipeline.",
 			Buckets: prometheus.ExponentialBuckets(1, 4, 7),
-		})),
-		queuedEvents: register(r, prometheus.NewGauge(prometheus.GaugeOpts{
+		}),
+		queuedEvents: f.NewGauge(prometheus.GaugeOpts{
 			Name: "eventpulse_stream_queued_events", Help: "Events that wait to be sent to Redis.",
-		})),
-		groupsRecreated: register(r, counter("groups_recreated_total", "Times a consumer group was lost and created again.")),
-		acked:           register(r, counter("acked_entries_total", "Entries acknowledged that were pending.")),
-		ackedMissing:    register(r, counter("acked_missing_entries_total", "Entries acknowledged that were not pending any more.")),
-		claimed:         register(r, counter("claimed_entries_total", "Entries taken over from consumers that left them.")),
-		claimedDeleted:  register(r, counter("claimed_deleted_entries_total", "Entries deleted from the stream before they were acknowledged, found while claiming.")),
-		buried:          register(r, counter("buried_entries_total", "Entries moved to the dead letters.")),
-		republished:     register(r, counter("republished_entries_total", "Dead letters put back on the stream.")),
-		trimmed:         register(r, counter("trimmed_entries_total", "Entries removed from the stream that every group was done with.")),
+		}),
 	}
-	return m, r.err
 }
 
-func opts(name, help string) prometheus.CounterOpts {
-	return prometheus.CounterOpts{Name: "eventpulse_stream_" + name, Help: help}
+type groupMetrics struct {
+	recreated      prometheus.Counter
+	acked          prometheus.Counter
+	ackedMissing   prometheus.Counter
+	claimed        prometheus.Counter
+	claimedDeleted prometheus.Counter
+	deadLettered   prometheus.Counter
+	skipped        prometheus.Counter
+	trimmed        prometheus.Counter
 }
 
-func counter(name, help string) prometheus.Counter { return prometheus.NewCounter(opts(name, help)) }
-
-// registrar keeps the first error of many registrations.
-type registrar struct {
-	reg prometheus.Registerer
-	err error
-}
-
-// register registers c. Clients that share a registry share their metrics.
-func register[C prometheus.Collector](r *registrar, c C) C {
-	if r.reg == nil || r.err != nil {
-		return c
+// newGroupMetrics registers with reg, which labels them with the group.
+func newGroupMetrics(reg prometheus.Registerer) *groupMetrics {
+	f := promauto.With(reg)
+	counter := func(name, help string) prometheus.Counter {
+		return f.NewCounter(prometheus.CounterOpts{Name: "eventpulse_stream_" + name + "_total", Help: help})
 	}
-	err := r.reg.Register(c)
-	if already, ok := errors.AsType[prometheus.AlreadyRegisteredError](err); ok {
-		if existing, ok := already.ExistingCollector.(C); ok {
-			return existing
-		}
+	return &groupMetrics{
+		recreated:      counter("groups_recreated", "Times the consumer group was lost and created again."),
+		acked:          counter("acked_entries", "Entries acknowledged that were pending."),
+		ackedMissing:   counter("acked_missing_entries", "Entries acknowledged that were not pending any more."),
+		claimed:        counter("claimed_entries", "Entries claimed from consumers that left them pending."),
+		claimedDeleted: counter("claimed_deleted_entries", "Entries deleted from the stream before they were acknowledged, found while claiming."),
+		deadLettered:   counter("dead_lettered_entries", "Entries moved to the dead letters."),
+		skipped:        counter("skipped_entries", "Entries acknowledged unread because they were replayed for another group."),
+		trimmed:        counter("trimmed_entries", "Entries removed from the stream that every group was done with."),
 	}
-	if err != nil {
-		r.err = fmt.Errorf("register stream metrics: %w", err)
-	}
-	return c
 }

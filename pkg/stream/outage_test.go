@@ -80,7 +80,7 @@ func TestPingAndStatsEndWhileRedisHangs(t *testing.T) {
 			ctx, cancel := context.WithTimeout(testContext(t), 100*time.Millisecond)
 			defer cancel()
 			start := time.Now()
-			refused(t, call(ctx), reasonTimeout)
+			requireUnavailable(t, call(ctx), reasonTimeout)
 			require.Less(t, time.Since(start), time.Second)
 		})
 	}
@@ -94,9 +94,9 @@ func TestRedisDownAtStart(t *testing.T) {
 	require.Less(t, time.Since(start), 500*time.Millisecond)
 
 	ctx := testContext(t)
-	refused(t, c.Publish(ctx, sample(0, 1)), reasonConnection)
-	refused(t, c.Ping(ctx), reasonConnection)
-	refused(t, c.EnsureGroup(ctx), reasonConnection)
+	requireUnavailable(t, c.Publish(ctx, sample(0, 1)), reasonConnection)
+	requireUnavailable(t, c.Ping(ctx), reasonConnection)
+	requireUnavailable(t, c.EnsureGroup(ctx), reasonConnection)
 	require.NoError(t, server.Start())
 	require.Eventually(t, func() bool { return c.Publish(ctx, sample(0, 1)) == nil }, 5*time.Second, 10*time.Millisecond)
 	require.NoError(t, c.Ping(ctx))
@@ -177,7 +177,7 @@ func TestFollowsTheAddressAfterFailover(t *testing.T) {
 
 	name.lead(next.Addr())
 	say(t, newClient(t, old.URL()), "REPLICAOF", "127.0.0.1", "1")
-	refused(t, publish(many), reasonReadOnly)
+	requireUnavailable(t, publish(many), reasonReadOnly)
 	require.Eventually(t, func() bool { return publish(many) == nil }, 5*time.Second, 10*time.Millisecond)
 	require.GreaterOrEqual(t, len(onStream(t, newClient(t, next.URL()))), many)
 }

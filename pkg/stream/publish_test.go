@@ -2,6 +2,7 @@ package stream
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"testing"
@@ -11,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/eventpulse/eventpulse/pkg/event"
+	"github.com/eventpulse/eventpulse/pkg/internal/coalesce"
 	"github.com/eventpulse/eventpulse/test/servers"
 )
 
@@ -23,8 +25,8 @@ func TestPublishKeepsOrder(t *testing.T) {
 	}
 	want := append(append(ids(one), ids(batch)...), ids(last)...)
 	require.Equal(t, want, onStream(t, c))
-	require.InDelta(t, 1202, testutil.ToFloat64(c.metrics.published), 0)
-	require.Zero(t, testutil.ToFloat64(c.metrics.queuedEvents))
+	require.InDelta(t, 1202, testutil.ToFloat64(c.producer.metrics.published), 0)
+	require.Zero(t, testutil.ToFloat64(c.producer.metrics.queuedEvents))
 }
 
 func TestPublishedEventComesBackWhole(t *testing.T) {
@@ -53,7 +55,7 @@ func TestConcurrentPublishersSharePipelines(t *testing.T) {
 	}
 	const events = flushers + 2*publishers
 	require.Len(t, onStream(t, c), events)
-	pipelines, sent := histogram(t, c.metrics.pipelineEvents)
+	pipelines, sent := histogram(t, c.producer.metrics.pipelineEvents)
 	require.InDelta(t, events, sent, 0)
 	require.LessOrEqual(t, pipelines, uint64(flushers+2*publishers/pipelineEvents+flushers))
 }
@@ -61,7 +63,7 @@ func TestConcurrentPublishersSharePipelines(t *testing.T) {
 // withOccupiedFlushers returns a client of a frozen Redis. The function it
 // returns puts every flusher to work and requests of so many events behind
 // them into the queue; the one that this returns waits for all answers.
-func withOccupiedFlushers(t *testing.T) (*Client, *servers.RedisServer, func(requests, events int) func() []error) {
+func withOccupiedFlushers(t *testing.T) (*client, *servers.RedisServer, func(requests, events int) func() []error) {
 	t.Helper()
 	server := servers.Redis(t)
 	c := newClient(t, server.URL())
@@ -75,15 +77,13 @@ func withOccupiedFlushers(t *testing.T) (*Client, *servers.RedisServer, func(req
 		}
 		for i := range flushers {
 			publish(i, 1)
-			require.Eventually(t, func() bool { return busy(c) == i+1 }, 5*time.Second, time.Millisecond)
+			require.Eventually(t, func() bool { return underWay(c) == i+1 }, 5*time.Second, time.Millisecond)
 		}
 		for i := range requests {
 			publish(flushers+i, events)
 		}
 		require.Eventually(t, func() bool {
-			c.queue.mu.Lock()
-			defer c.queue.mu.Unlock()
-			return c.queue.events == requests*events
+			return c.producer.queue.Held().Items == requests*events
 		}, 5*time.Second, time.Millisecond)
 		return func() []error { wg.Wait(); return errs }
 	}
@@ -96,7 +96,7 @@ func TestPublishSaysWhyRedisRefuses(t *testing.T) {
 		reason, code   string
 		provoke, amend [][]string
 	}{
-		{"wrong_type", "WRONGTYPE", [][]string{{"SET", c.cfg.Key, "x"}}, [][]string{{"DEL", c.cfg.Key}}},
+		{"wrong_type", "WRONGTYPE", [][]string{{"SET", c.p.key, "x"}}, [][]string{{"DEL", c.p.key}}},
 		{"out_of_memory", "OOM", [][]string{{"CONFIG", "SET", "maxmemory", "1"}}, [][]string{{"CONFIG", "SET", "maxmemory", "0"}}},
 		{"no_replicas", "NOREPLICAS", [][]string{{"CONFIG", "SET", "min-replicas-to-write", "1"}}, [][]string{{"CONFIG", "SET", "min-replicas-to-write", "0"}}},
 		{"read_only", "READONLY", [][]string{{"REPLICAOF", "127.0.0.1", "1"}}, [][]string{{"REPLICAOF", "NO", "ONE"}}},
@@ -105,13 +105,13 @@ func TestPublishSaysWhyRedisRefuses(t *testing.T) {
 			for _, command := range tc.provoke {
 				say(t, c, command...)
 			}
-			before := testutil.ToFloat64(c.metrics.errors.WithLabelValues(opPublish, tc.reason))
+			before := testutil.ToFloat64(c.p.metrics.errors.WithLabelValues(opPublish, tc.reason, ""))
 			err := c.Publish(ctx, sample(0, 3))
-			refused(t, err, tc.reason)
+			requireUnavailable(t, err, tc.reason)
 			var e *event.Error
 			require.ErrorAs(t, err, &e)
 			require.Equal(t, tc.code, e.Code)
-			require.InDelta(t, before+1, testutil.ToFloat64(c.metrics.errors.WithLabelValues(opPublish, tc.reason)), 0)
+			require.InDelta(t, before+1, testutil.ToFloat64(c.p.metrics.errors.WithLabelValues(opPublish, tc.reason, "")), 0)
 			require.Eventually(t, func() bool { return c.Ping(ctx) == nil }, 5*time.Second, 5*time.Millisecond)
 			for _, command := range tc.amend {
 				say(t, c, command...)
@@ -147,16 +147,16 @@ func TestPublishHeedsItsContext(t *testing.T) {
 	require.NoError(t, server.Pause())
 	done := make(chan error, 1)
 	go func() { done <- c.Publish(ctx, sample(0, 1)) }()
-	require.Eventually(t, func() bool { return busy(c) == 1 }, time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return underWay(c) == 1 }, time.Second, time.Millisecond)
 	cancel()
 	select {
 	case err := <-done:
-		refused(t, err, reasonCanceled)
+		requireUnavailable(t, err, reasonCanceled)
 		require.ErrorIs(t, err, context.Canceled)
 	case <-time.After(700 * time.Millisecond):
 		t.Fatal("Publish did not return")
 	}
-	refused(t, c.Publish(ctx, sample(0, 1)), reasonCanceled)
+	requireUnavailable(t, c.Publish(ctx, sample(0, 1)), reasonCanceled)
 }
 
 func TestQueueIsBounded(t *testing.T) {
@@ -200,11 +200,9 @@ func TestCloseSendsWhatIsQueued(t *testing.T) {
 	closed := make(chan struct{})
 	go func() { c.Close(); close(closed) }()
 	require.Eventually(t, func() bool {
-		c.queue.mu.Lock()
-		defer c.queue.mu.Unlock()
-		return c.queue.closed
+		return errors.Is(c.producer.queue.Enqueue(nil, coalesce.Size{}), coalesce.ErrClosed)
 	}, 5*time.Second, time.Millisecond)
-	refused(t, c.Publish(context.Background(), sample(0, 1)), reasonClosed)
+	requireUnavailable(t, c.Publish(context.Background(), sample(0, 1)), reasonClosed)
 	require.NoError(t, server.Resume())
 	for _, err := range wait() {
 		require.NoError(t, err)
@@ -212,7 +210,7 @@ func TestCloseSendsWhatIsQueued(t *testing.T) {
 	<-closed
 	require.Len(t, onStream(t, reader), flushers+50)
 
-	refused(t, c.Ping(context.Background()), reasonClosed)
+	requireUnavailable(t, c.Ping(context.Background()), reasonClosed)
 	c.Close() // again is nothing
 }
 
@@ -223,12 +221,12 @@ func TestCloseWhileRedisHangs(t *testing.T) {
 	go func() { done <- c.Publish(context.Background(), sample(0, 1)) }()
 	reading := make(chan error, 1)
 	go func() { _, err := c.Read(context.Background(), "a", 1, time.Minute); reading <- err }()
-	require.Eventually(t, func() bool { return busy(c) == 1 }, 5*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return underWay(c) == 1 }, 5*time.Second, time.Millisecond)
 	start := time.Now()
 	c.Close()
 	require.Less(t, time.Since(start), 6*time.Second)
 	require.Error(t, <-done)
-	refused(t, <-reading, reasonClosed)
+	require.Error(t, <-reading)
 }
 
 func TestPublishThroughManyClientKills(t *testing.T) {

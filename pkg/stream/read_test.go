@@ -19,7 +19,7 @@ func TestGroupStartsWhereConfigured(t *testing.T) {
 			c := newClient(t, servers.Redis(t).URL(), func(_ *RedisConfig, cfg *Config) { cfg.GroupStart = start })
 			ctx := testContext(t)
 			for range 3 {
-				say(t, c, "XADD", c.cfg.Key, "*", "k", "v") // History that nobody published for the group.
+				say(t, c, "XADD", c.p.key, "*", "k", "v") // History that nobody published for the group.
 			}
 			require.NoError(t, c.EnsureGroup(ctx))
 			require.NoError(t, c.EnsureGroup(ctx))
@@ -27,7 +27,7 @@ func TestGroupStartsWhereConfigured(t *testing.T) {
 			got, err := c.Read(ctx, "a", 10, time.Second)
 			require.NoError(t, err)
 			require.Len(t, got, want)
-			require.Zero(t, testutil.ToFloat64(c.metrics.groupsRecreated))
+			require.Zero(t, testutil.ToFloat64(c.metrics.recreated))
 		})
 	}
 }
@@ -37,15 +37,15 @@ func TestLostGroupStartsFromTheBeginning(t *testing.T) {
 		t.Run(loss, func(t *testing.T) {
 			c, _ := withRedis(t)
 			log := &recorder{}
-			c.log = slog.New(log)
+			c.conn.log = slog.New(log)
 			ctx := testContext(t)
 			require.NoError(t, c.EnsureGroup(ctx))
 			say(t, c, loss)
 			events := sample(0, 3)
 			_, err := c.Read(ctx, "a", 10, time.Second)
-			refused(t, err, "no_group")
+			requireUnavailable(t, err, "no_group")
 			_, err = c.Pending(ctx, "a", "0", 10)
-			refused(t, err, "no_group")
+			requireUnavailable(t, err, "no_group")
 			n, err := c.Ack(ctx, []string{"1-1"})
 			require.NoError(t, err)
 			require.Zero(t, n)
@@ -55,7 +55,7 @@ func TestLostGroupStartsFromTheBeginning(t *testing.T) {
 			got, err := c.Read(ctx, "a", 10, time.Second)
 			require.NoError(t, err)
 			require.Equal(t, ids(events), deliveredIDs(got))
-			require.InDelta(t, 1, testutil.ToFloat64(c.metrics.groupsRecreated), 0)
+			require.InDelta(t, 1, testutil.ToFloat64(c.metrics.recreated), 0)
 			require.Contains(t, log.String(), "WARN consumer group was lost")
 		})
 	}
@@ -100,7 +100,7 @@ func TestReadingCountsAsHavingSeenTheGroup(t *testing.T) {
 
 func TestEnsureGroupByManyAtOnce(t *testing.T) {
 	one, server := withRedis(t)
-	clients := []*Client{one, newClient(t, server.URL()), newClient(t, server.URL())}
+	clients := []*client{one, newClient(t, server.URL()), newClient(t, server.URL())}
 	ctx := testContext(t)
 	errs := make(chan error, 30)
 	for i := range cap(errs) {
@@ -110,7 +110,7 @@ func TestEnsureGroupByManyAtOnce(t *testing.T) {
 		require.NoError(t, <-errs)
 	}
 	for _, c := range clients {
-		require.Zero(t, testutil.ToFloat64(c.metrics.groupsRecreated))
+		require.Zero(t, testutil.ToFloat64(c.metrics.recreated))
 	}
 }
 
@@ -124,10 +124,10 @@ func TestEnsureGroupWhileRedisRefusesWrites(t *testing.T) {
 	require.NoError(t, c.EnsureGroup(ctx))
 
 	say(t, first, "XGROUP DESTROY events_stream event_persister")
-	refused(t, c.EnsureGroup(ctx), "out_of_memory")
+	requireUnavailable(t, c.EnsureGroup(ctx), "out_of_memory")
 	say(t, first, "CONFIG SET maxmemory 0")
 	say(t, first, "SET events_stream x")
-	refused(t, c.EnsureGroup(ctx), "wrong_type")
+	requireUnavailable(t, c.EnsureGroup(ctx), "wrong_type")
 }
 
 func TestReadPendingAck(t *testing.T) {
@@ -147,7 +147,7 @@ func TestReadPendingAck(t *testing.T) {
 	require.NoError(t, err)
 	require.Nil(t, none, "what another consumer has pending is its own")
 
-	say(t, c, "XDEL", c.cfg.Key, got[120].EntryID)
+	say(t, c, "XDEL", c.p.key, got[120].EntryID)
 	var all []string
 	pages, after := 0, "0"
 	for {
@@ -191,7 +191,7 @@ func TestAckInChunks(t *testing.T) {
 	require.NoError(t, err)
 	require.Zero(t, n)
 	_, err = c.Ack(ctx, []string{"no id"})
-	refused(t, err, reasonOther)
+	requireUnavailable(t, err, reasonOther)
 }
 
 func TestReadWakesUpForAnEvent(t *testing.T) {
@@ -229,7 +229,7 @@ func TestReadReturnsWhenCancelled(t *testing.T) {
 		err := <-done
 		t.Log("returned after", time.Since(start))
 		require.Less(t, time.Since(start), 500*time.Millisecond)
-		refused(t, err, reasonCanceled)
+		requireUnavailable(t, err, reasonCanceled)
 		require.ErrorIs(t, err, context.Canceled)
 		awaitBlocked(t, c, 0)
 	}
@@ -249,9 +249,9 @@ func TestAbandonedReadLosesNothing(t *testing.T) {
 	require.NoError(t, server.Pause())
 	published := make(chan error, 1)
 	go func() { published <- c.Publish(ctx, sample(0, 2)) }()
-	require.Eventually(t, func() bool { return busy(c) == 1 }, 5*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return underWay(c) == 1 }, 5*time.Second, time.Millisecond)
 	cancel()
-	refused(t, <-done, reasonCanceled)
+	requireUnavailable(t, <-done, reasonCanceled)
 	require.NoError(t, server.Resume())
 	require.NoError(t, <-published)
 
@@ -272,7 +272,7 @@ func TestReadWhileRedisHangs(t *testing.T) {
 	go func() { _, err := c.Read(ctx, "a", 10, 500*time.Millisecond); done <- err }()
 	awaitBlocked(t, c, 1)
 	require.NoError(t, server.Pause())
-	refused(t, <-done, reasonTimeout)
+	requireUnavailable(t, <-done, reasonTimeout)
 	require.Less(t, time.Since(start), 500*time.Millisecond+readSlack+500*time.Millisecond)
 	require.NoError(t, server.Resume())
 	require.Eventually(t, func() bool { _, err := c.Read(ctx, "a", 10, time.Millisecond); return err == nil }, 5*time.Second, 10*time.Millisecond)
@@ -286,7 +286,7 @@ func TestBlockedReadIsToldOfFlush(t *testing.T) {
 	go func() { _, err := c.Read(ctx, "a", 10, 30*time.Second); done <- err }()
 	awaitBlocked(t, c, 1)
 	say(t, c, "FLUSHALL")
-	refused(t, <-done, "no_group")
+	requireUnavailable(t, <-done, "no_group")
 }
 
 func TestStats(t *testing.T) {
@@ -297,7 +297,7 @@ func TestStats(t *testing.T) {
 	require.Equal(t, Stats{}, s)
 
 	for range 2 {
-		say(t, c, "XADD", c.cfg.Key, "*", "k", "v")
+		say(t, c, "XADD", c.p.key, "*", "k", "v")
 	}
 	require.NoError(t, c.EnsureGroup(ctx))
 	require.NoError(t, c.Publish(ctx, sample(2, 50)))
@@ -321,7 +321,7 @@ func TestStats(t *testing.T) {
 
 	// Deletions take Redis's own count away; the backlog is still right
 	// while it is small, and never below what was counted when it is not.
-	say(t, c, "XDEL", c.cfg.Key, s.OldestUnread)
+	say(t, c, "XDEL", c.p.key, s.OldestUnread)
 	s, err = c.Stats(ctx)
 	require.NoError(t, err)
 	require.EqualValues(t, 38, s.Backlog)
@@ -337,11 +337,11 @@ func TestStatsOfWrongType(t *testing.T) {
 	c, _ := withRedis(t)
 	say(t, c, "SET events_stream x")
 	_, err := c.Stats(testContext(t))
-	refused(t, err, "wrong_type")
+	requireUnavailable(t, err, "wrong_type")
 }
 
 // awaitBlocked waits until Redis holds n blocked clients.
-func awaitBlocked(t *testing.T, c *Client, n int) {
+func awaitBlocked(t *testing.T, c *client, n int) {
 	t.Helper()
 	require.Eventually(t, func() bool {
 		return containsLine(say(t, c, "INFO", "clients").(string), fmt.Sprintf("blocked_clients:%d", n))

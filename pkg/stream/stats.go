@@ -6,13 +6,18 @@ import (
 	"time"
 
 	"github.com/redis/rueidis"
+
+	"github.com/eventpulse/eventpulse/pkg/event"
 )
 
-// backlogExact is how many unread entries are counted one by one. Counting
-// makes Redis copy them, so it is few.
-const backlogExact = 100
+const (
+	// backlogExact is how many unread entries are counted one by one.
+	// Counting reads them, so it is few, and ends after backlogBytes.
+	backlogExact = 100
+	backlogBytes = 64 << 10
+)
 
-// Stats is the stream and its group at about one moment.
+// Stats is the stream and one group of it at about one moment.
 type Stats struct {
 	// Length is how many entries are on the stream: unread, pending, and
 	// done with but not trimmed yet.
@@ -44,36 +49,22 @@ type Stats struct {
 	OldestPendingDeliveries int64
 }
 
-// unreadScript counts the entries behind an id up to a limit, in small pages
-// because each is copied whole, and returns the first of them too.
-const unreadScript = `
-local from, count, first = '(' .. ARGV[1], 0, ''
-local limit = tonumber(ARGV[2])
-while count < limit do
-  local page = redis.call('XRANGE', KEYS[1], from, '+', 'COUNT', 10)
-  if #page == 0 then break end
-  if first == '' then first = page[1][1] end
-  count = count + #page
-  from = '(' .. page[#page][1]
-end
-return {count, first}`
-
 // Stats counts what can be counted at a cost that does not grow with the
-// stream.
-func (c *Client) Stats(ctx context.Context) (Stats, error) {
-	s, err := c.stats(ctx)
+// stream, for one group of it.
+func (i *Inspector) Stats(ctx context.Context, group string) (Stats, error) {
+	s, err := i.p.stats(ctx, group)
 	if err != nil {
-		return Stats{}, c.unavailable(opStats, err)
+		return Stats{}, i.p.failed(opStats, group, err)
 	}
 	return s, nil
 }
 
-func (c *Client) stats(ctx context.Context) (s Stats, err error) {
-	b := c.redis.B()
-	replies, err := c.call(ctx, c.redisCfg.Timeout, false,
-		b.Xlen().Key(c.cfg.Key).Build(),
-		b.Xlen().Key(c.dlqKey).Build(),
-		b.XinfoGroups().Key(c.cfg.Key).Build())
+func (p *Partition) stats(ctx context.Context, group string) (s Stats, err error) {
+	b := p.conn.redis.B()
+	replies, err := p.conn.doAll(ctx,
+		b.Xlen().Key(p.key).Build(),
+		b.Xlen().Key(p.dlqKey).Build(),
+		b.XinfoGroups().Key(p.key).Build())
 	if err != nil {
 		return s, err
 	}
@@ -83,7 +74,8 @@ func (c *Client) stats(ctx context.Context) (s Stats, err error) {
 	if s.DeadLetters, err = replies[1].AsInt64(); err != nil {
 		return s, err
 	}
-	info, found, err := c.parseGroupInfo(replies[2].ToMessage())
+	groups, err := p.groupInfos(replies[2].ToMessage())
+	info, found := groups[group]
 	if err != nil || !found {
 		return s, err
 	}
@@ -94,36 +86,44 @@ func (c *Client) stats(ctx context.Context) (s Stats, err error) {
 	if s.Pending, err = intOf(info, "pending"); err != nil {
 		return s, err
 	}
-	last := info["last-delivered-id"]
-	if s.LastDelivered, err = last.ToString(); err != nil {
-		return s, unexpected("XINFO GROUPS", err)
-	}
-	if err = c.countUnread(ctx, &s, info); err != nil {
+	if s.LastDelivered, err = textOf(info, "last-delivered-id"); err != nil {
 		return s, err
 	}
-	return s, c.oldestPending(ctx, &s)
+	if err = p.countUnread(ctx, &s, info); err != nil {
+		return s, err
+	}
+	return s, p.oldestPending(ctx, group, &s)
 }
 
-func (c *Client) countUnread(ctx context.Context, s *Stats, info map[string]rueidis.RedisMessage) error {
-	reply, err := c.do(ctx, c.redis.B().Eval().Script(unreadScript).Numkeys(1).Key(c.cfg.Key).
-		Arg(s.LastDelivered, strconv.Itoa(backlogExact)).Build())
-	if err != nil {
-		return err
+// countUnread counts the entries behind the last delivered one, in pages that
+// the size of those seen keeps small, until it has counted or read enough.
+func (p *Partition) countUnread(ctx context.Context, s *Stats, info infoMap) error {
+	from, left, page := s.LastDelivered, backlogBytes, int64(1)
+	for s.Backlog < backlogExact && left > 0 {
+		reply, err := p.conn.doAlone(ctx, p.conn.cfg.Timeout,
+			p.conn.redis.B().Arbitrary("XRANGE").Keys(p.key).Args("("+from, "+", "COUNT", strconv.FormatInt(page, 10)).Blocking())
+		if err != nil {
+			return err
+		}
+		entries, err := parseEntries("XRANGE", reply)
+		if err != nil {
+			return err
+		}
+		if s.OldestUnread == "" && len(entries) > 0 {
+			s.OldestUnread = entries[0].EntryID
+		}
+		s.Backlog += int64(len(entries))
+		if int64(len(entries)) < page {
+			s.BacklogExact = true
+			return nil
+		}
+		bytes := sizeOf(entries)
+		left -= bytes
+		from = entries[len(entries)-1].EntryID
+		page = min(backlogExact-s.Backlog, max(int64(left*len(entries)/max(bytes, 1)), 1))
 	}
-	parts, err := reply.ToArray()
-	if err != nil || len(parts) != 2 {
-		return unexpected("EVAL", err)
-	}
-	if s.Backlog, err = parts[0].AsInt64(); err != nil {
-		return unexpected("EVAL", err)
-	}
-	if s.OldestUnread, err = parts[1].ToString(); err != nil {
-		return unexpected("EVAL", err)
-	}
-	if s.BacklogExact = s.Backlog < backlogExact; s.BacklogExact {
-		return nil
-	}
-	// What Redis says is unknown after deletions, and has been wrong.
+	// What Redis says is unknown after deletions, and has been wrong
+	// (https://github.com/redis/redis/issues/13337).
 	lag, err := intOf(info, "lag")
 	if err != nil {
 		lag = s.Length
@@ -132,11 +132,22 @@ func (c *Client) countUnread(ctx context.Context, s *Stats, info map[string]ruei
 	return nil
 }
 
-func (c *Client) oldestPending(ctx context.Context, s *Stats) error {
+// sizeOf is about how many bytes entries are.
+func sizeOf(entries []event.Delivery) (bytes int) {
+	for _, e := range entries {
+		bytes += len(e.EntryID)
+		for _, f := range e.Fields {
+			bytes += len(f)
+		}
+	}
+	return bytes
+}
+
+func (p *Partition) oldestPending(ctx context.Context, group string, s *Stats) error {
 	if s.Pending == 0 {
 		return nil
 	}
-	reply, err := c.do(ctx, c.redis.B().Xpending().Key(c.cfg.Key).Group(c.cfg.Group).Start("-").End("+").Count(1).Build())
+	reply, err := p.conn.do(ctx, p.conn.redis.B().Xpending().Key(p.key).Group(group).Start("-").End("+").Count(1).Build())
 	if err != nil {
 		return err
 	}
@@ -184,13 +195,4 @@ func parsePending(reply rueidis.RedisMessage) ([]pendingEntry, error) {
 		entries = append(entries, e)
 	}
 	return entries, nil
-}
-
-func intOf(info map[string]rueidis.RedisMessage, name string) (int64, error) {
-	value := info[name]
-	n, err := value.AsInt64()
-	if err != nil {
-		return 0, unexpected(name, err)
-	}
-	return n, nil
 }

@@ -1,55 +1,45 @@
 package stream
 
-import "context"
+import (
+	"context"
+
+	"github.com/redis/rueidis"
+)
 
 // trimRounds bounds one call of Trim: each round is one step for Redis, and
 // removes about ten thousand entries where there are as many.
 const trimRounds = 1000
 
-// trimScript removes entries from the front of the stream, up to the oldest
-// that a group still needs: the first of those it has pending, or else the
-// last it was given. Finding that and trimming is one step, so a group made
-// meanwhile is either seen or finds the stream as it is afterwards. Ids are
-// compared as text because they are wider than the numbers of a script.
-const trimScript = `
-local function get(info, name)
-  for i = 1, #info, 2 do
-    if info[i] == name then return info[i+1] end
-  end
-end
-local function before(a, b)
-  local a1, a2 = string.match(a, '(%d+)-(%d+)')
-  local b1, b2 = string.match(b, '(%d+)-(%d+)')
-  if #a1 ~= #b1 then return #a1 < #b1 end
-  if a1 ~= b1 then return a1 < b1 end
-  if #a2 ~= #b2 then return #a2 < #b2 end
-  return a2 < b2
-end
-if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
-local oldest
-for _, info in ipairs(redis.call('XINFO', 'GROUPS', KEYS[1])) do
-  local needed = get(info, 'last-delivered-id')
-  if get(info, 'pending') > 0 then
-    needed = redis.call('XPENDING', KEYS[1], get(info, 'name'))[2]
-  end
-  if not oldest or before(needed, oldest) then oldest = needed end
-end
-if not oldest then return 0 end
-return redis.call('XTRIM', KEYS[1], 'MINID', '~', oldest)`
-
-// Trim removes the entries that every group is done with and returns how many
-// it removed. Redis frees whole nodes of the stream only, so some stay. A
-// stream without a group is left alone, and so is what a group nobody reads
-// any more would still get: such a group has to be destroyed by hand.
-func (c *Client) Trim(ctx context.Context) (int64, error) {
+// Trim removes the entries that every group of the stream is done with and
+// returns how many it removed (https://redis.io/docs/latest/commands/xtrim/).
+// Redis frees whole nodes of the stream only, so some stay. A stream without a
+// group is left alone, and so is what a group nobody reads any more would still
+// get: such a group has to be destroyed by hand.
+//
+// Looking and trimming are two steps, and need no script to be one. What a
+// group is done with at the first stays done with: its oldest pending entry and
+// its last delivered one only move on. A group made in between finds the stream
+// as if it had been made after the trimming.
+func (g *Group) Trim(ctx context.Context) (int64, error) {
+	oldest, err := g.p.oldestNeeded(ctx)
+	if err != nil {
+		return 0, g.failed(opTrim, err)
+	}
+	if oldest == "" {
+		return 0, nil
+	}
 	var total int64
 	for range trimRounds {
-		n, err := c.trim(ctx)
-		total += n
-		c.metrics.trimmed.Add(float64(n))
+		reply, err := g.p.conn.do(ctx, g.p.conn.redis.B().Xtrim().Key(g.p.key).Minid().Almost().Threshold(oldest).Build())
 		if err != nil {
-			return total, c.unavailable(opTrim, err)
+			return total, g.failed(opTrim, err)
 		}
+		n, err := reply.AsInt64()
+		if err != nil {
+			return total, g.failed(opTrim, unexpected("XTRIM", err))
+		}
+		total += n
+		g.metrics.trimmed.Add(float64(n))
 		if n == 0 {
 			break
 		}
@@ -57,14 +47,71 @@ func (c *Client) Trim(ctx context.Context) (int64, error) {
 	return total, nil
 }
 
-func (c *Client) trim(ctx context.Context) (int64, error) {
-	reply, err := c.do(ctx, c.redis.B().Eval().Script(trimScript).Numkeys(1).Key(c.cfg.Key).Build())
-	if err != nil {
-		return 0, err
+// oldestNeeded returns the id up to which every group is done: the first that a
+// group has pending, or else the last it was given. It is "" without a group.
+func (p *Partition) oldestNeeded(ctx context.Context) (oldest string, err error) {
+	groups, err := p.groupInfos(p.conn.do(ctx, p.conn.redis.B().XinfoGroups().Key(p.key).Build()))
+	if err != nil || len(groups) == 0 {
+		return "", err
 	}
-	n, err := reply.AsInt64()
-	if err != nil {
-		return 0, unexpected("EVAL", err)
+	var cmds []rueidis.Completed
+	var delivered []string
+	for name, info := range groups {
+		last, err := textOf(info, "last-delivered-id")
+		if err != nil {
+			return "", err
+		}
+		pending, err := intOf(info, "pending")
+		if err != nil {
+			return "", err
+		}
+		if pending == 0 {
+			oldest = earlier(oldest, last)
+			continue
+		}
+		cmds = append(cmds, p.conn.redis.B().Xpending().Key(p.key).Group(name).Build())
+		delivered = append(delivered, last)
 	}
-	return n, nil
+	if len(cmds) == 0 {
+		return oldest, nil
+	}
+	replies, err := p.conn.doAll(ctx, cmds...)
+	if err != nil {
+		return "", err
+	}
+	for i, reply := range replies {
+		first, err := firstPending(reply)
+		if err != nil {
+			return "", err
+		}
+		if first == "" { // acknowledged meanwhile
+			first = delivered[i]
+		}
+		oldest = earlier(oldest, first)
+	}
+	return oldest, nil
+}
+
+// firstPending returns the first id of a summary by XPENDING, "" when nothing
+// is pending (https://redis.io/docs/latest/commands/xpending/).
+func firstPending(reply rueidis.RedisResult) (string, error) {
+	parts, err := reply.ToArray()
+	if err != nil {
+		return "", err
+	}
+	if len(parts) < 2 {
+		return "", unexpected("XPENDING", nil)
+	}
+	if parts[1].IsNil() {
+		return "", nil
+	}
+	return parts[1].ToString()
+}
+
+// earlier returns the earlier of two entry ids; "" is none.
+func earlier(a, b string) string {
+	if a == "" || CompareIDs(b, a) < 0 {
+		return b
+	}
+	return a
 }

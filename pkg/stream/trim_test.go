@@ -59,9 +59,9 @@ func TestTrimSparesWhatIsNotForUs(t *testing.T) {
 	}
 	require.Zero(t, trim(), "no stream")
 	require.NoError(t, c.Publish(ctx, sample(0, 100)))
-	say(t, c, "XGROUP", "DESTROY", c.cfg.Key, c.cfg.Group)
+	say(t, c, "XGROUP", "DESTROY", c.p.key, c.name)
 	require.Zero(t, trim(), "no group")
-	say(t, c, "XGROUP", "CREATE", c.cfg.Key, "other", "0")
+	say(t, c, "XGROUP", "CREATE", c.p.key, "other", "0")
 	require.NoError(t, c.EnsureGroup(ctx)) // From the beginning: it was lost.
 	require.NoError(t, c.Publish(ctx, sample(100, 100)))
 	got, err := c.Read(ctx, "a", 200, time.Second)
@@ -70,11 +70,11 @@ func TestTrimSparesWhatIsNotForUs(t *testing.T) {
 	require.NoError(t, err)
 	require.Zero(t, trim(), "a group that has read nothing yet")
 
-	say(t, c, "XREADGROUP", "GROUP", "other", "x", "COUNT", "50", "STREAMS", c.cfg.Key, ">")
+	say(t, c, "XREADGROUP", "GROUP", "other", "x", "COUNT", "50", "STREAMS", c.p.key, ">")
 	require.Zero(t, trim(), "a group that has its first entry pending")
-	say(t, c, "XGROUP", "SETID", c.cfg.Key, "other", "$")
+	say(t, c, "XGROUP", "SETID", c.p.key, "other", "$")
 	require.Zero(t, trim())
-	say(t, c, "XGROUP", "DELCONSUMER", c.cfg.Key, "other", "x")
+	say(t, c, "XGROUP", "DELCONSUMER", c.p.key, "other", "x")
 	require.GreaterOrEqual(t, trim(), int64(180))
 
 	// With every entry done, the last may stay.
@@ -89,7 +89,7 @@ func TestTrimWithADeletedEntryPending(t *testing.T) {
 	got := given(t, c, "a", 100)
 	_, err := c.Ack(ctx, entryIDs(got[:50]))
 	require.NoError(t, err)
-	say(t, c, "XDEL", c.cfg.Key, got[50].EntryID)
+	say(t, c, "XDEL", c.p.key, got[50].EntryID)
 	n, err := c.Trim(ctx)
 	require.NoError(t, err)
 	require.Equal(t, int64(50), n)
@@ -109,9 +109,9 @@ func TestTrimWhileRedisIsOutOfMemory(t *testing.T) {
 
 func TestTrimOfWrongType(t *testing.T) {
 	c, _ := withRedis(t)
-	say(t, c, "SET", c.cfg.Key, "x")
+	say(t, c, "SET", c.p.key, "x")
 	_, err := c.Trim(testContext(t))
-	refused(t, err, "wrong_type")
+	requireUnavailable(t, err, "wrong_type")
 }
 
 // The ids are wider than a script's numbers, and not in the order of text.
@@ -119,15 +119,15 @@ func TestTrimComparesIDs(t *testing.T) {
 	c := newClient(t, servers.Redis(t, "--stream-node-max-entries", "1").URL())
 	ctx := testContext(t)
 	order := []string{"9-1", "10-1", "10-2", "10-10", "9007199254740993-1", "9007199254740994-9007199254740993", "9007199254740994-9007199254740994"}
-	say(t, c, "XGROUP", "CREATE", c.cfg.Key, "one", "0", "MKSTREAM")
-	say(t, c, "XGROUP", "CREATE", c.cfg.Key, "two", "0")
+	say(t, c, "XGROUP", "CREATE", c.p.key, "one", "0", "MKSTREAM")
+	say(t, c, "XGROUP", "CREATE", c.p.key, "two", "0")
 	for _, id := range order {
-		say(t, c, "XADD", c.cfg.Key, id, "k", "v")
+		say(t, c, "XADD", c.p.key, id, "k", "v")
 	}
 	last := len(order) - 1
-	say(t, c, "XGROUP", "SETID", c.cfg.Key, "one", order[last])
+	say(t, c, "XGROUP", "SETID", c.p.key, "one", order[last])
 	for i, id := range order {
-		say(t, c, "XGROUP", "SETID", c.cfg.Key, "two", id)
+		say(t, c, "XGROUP", "SETID", c.p.key, "two", id)
 		n, err := c.Trim(ctx)
 		require.NoError(t, err)
 		require.EqualValues(t, min(i, 1), n, id)
@@ -138,7 +138,7 @@ func TestTrimComparesIDs(t *testing.T) {
 func TestTrimNeverTakesWhatIsNeeded(t *testing.T) {
 	server := servers.Redis(t, small...)
 	groups := []string{"one", "two"}
-	clients := make([]*Client, len(groups))
+	clients := make([]*client, len(groups))
 	for i, g := range groups {
 		clients[i] = newClient(t, server.URL(), func(_ *RedisConfig, cfg *Config) { cfg.Group, cfg.GroupStart = g, "0" })
 		require.NoError(t, clients[i].EnsureGroup(testContext(t)))

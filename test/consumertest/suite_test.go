@@ -35,16 +35,20 @@ func TestSource_Redis(t *testing.T) {
 	})
 }
 
-// openStream returns a client of the stream at key.
-func openStream(t *testing.T, server *servers.RedisServer, key string) *stream.Client {
+// openStream returns a group on the stream at key.
+func openStream(t *testing.T, server *servers.RedisServer, key string) *stream.Group {
 	t.Helper()
-	redis, cfg := stream.DefaultRedisConfig(), stream.DefaultConfig()
-	redis.URL, cfg.Key = server.URL(), key
-	redis.Timeout = 20 * time.Second // the machine may be busy
-	c, err := stream.New(redis, cfg, slog.New(slog.DiscardHandler), nil)
+	cfg := stream.DefaultRedisConfig()
+	cfg.URL = server.URL()
+	cfg.Timeout = 20 * time.Second // the machine may be busy
+	conn, err := stream.Open(cfg, slog.New(slog.DiscardHandler))
 	require.NoError(t, err)
-	t.Cleanup(c.Close)
-	return c
+	t.Cleanup(conn.Close)
+	partition, err := conn.Partition(0, key, nil)
+	require.NoError(t, err)
+	group, err := stream.NewGroup(partition, "event_persister", "$")
+	require.NoError(t, err)
+	return group
 }
 
 // publisher returns a function that puts entries on the stream at key, whatever

@@ -266,10 +266,13 @@ func eventually(t *testing.T, what string, cond func() bool) {
 // unread is how many entries were given to no consumer yet.
 func (p *pipeline) unread() int64 {
 	p.t.Helper()
-	c, err := stream.New(stream.RedisConfig{URL: p.redis.URL(), DialTimeout: time.Second, Timeout: time.Second}, stream.DefaultConfig(), slog.New(slog.DiscardHandler), nil)
+	conn, err := stream.Open(stream.RedisConfig{URL: p.redis.URL(), DialTimeout: time.Second, Timeout: time.Second}, slog.New(slog.DiscardHandler))
 	require.NoError(p.t, err)
-	defer c.Close()
-	stats, err := c.Stats(p.t.Context())
+	defer conn.Close()
+	cfg := stream.DefaultConfig()
+	partition, err := conn.Partition(0, cfg.Key, nil)
+	require.NoError(p.t, err)
+	stats, err := stream.NewInspector(partition).Stats(p.t.Context(), cfg.Group)
 	require.NoError(p.t, err)
 	return stats.Backlog
 }

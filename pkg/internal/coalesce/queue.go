@@ -214,3 +214,10 @@ func (q *Queue[T]) yield() {
 	runtime.Gosched()
 	q.mu.Lock()
 }
+
+// Busy returns how many servers have a batch under way.
+func (q *Queue[T]) Busy() int {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.busy
+}

@@ -1,0 +1,33 @@
+package app
+
+import (
+	"log/slog"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/eventpulse/eventpulse/pkg/config"
+	"github.com/eventpulse/eventpulse/pkg/stream"
+)
+
+// openStream returns a connection to Redis, which must be closed, and the
+// consumer group on the stream that cfg names. It connects at the first use.
+func openStream(cfg config.Config, log *slog.Logger, reg prometheus.Registerer) (_ *stream.Conn, _ *stream.Group, err error) {
+	conn, err := stream.Open(cfg.Redis, log)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer func() {
+		if err != nil {
+			conn.Close()
+		}
+	}()
+	partition, err := conn.Partition(0, cfg.Stream.Key, reg)
+	if err != nil {
+		return nil, nil, err
+	}
+	group, err := stream.NewGroup(partition, cfg.Stream.Group, cfg.Stream.GroupStart)
+	if err != nil {
+		return nil, nil, err
+	}
+	return conn, group, nil
+}
