@@ -117,7 +117,7 @@ func listOf(raw any) ([]string, error) {
 		}
 		return list, nil
 	}
-	list := make([]string, 0, len(items))
+	var list []string // nil when empty, as from text
 	for _, item := range items {
 		text, err := scalar(item)
 		if err != nil {

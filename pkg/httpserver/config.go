@@ -19,12 +19,15 @@ type Config struct {
 	MaxInFlight      int    `config:"max_in_flight" usage:"most POST requests in progress at once; the next is answered 503"`
 	MaxInFlightBytes int64  `config:"max_in_flight_bytes" usage:"most bytes of request bodies held in memory at once; past it the answer is 503"`
 
+	TLS TLSConfig `config:"tls"`
+
 	ReadHeaderTimeout time.Duration `config:"read_header_timeout" usage:"time for a request's line and headers to arrive"`
 	ReadTimeout       time.Duration `config:"read_timeout" usage:"time for a whole request to arrive, body included"`
 	WriteTimeout      time.Duration `config:"write_timeout" usage:"time from the headers read to the answer written; longer than read_timeout"`
 	IdleTimeout       time.Duration `config:"idle_timeout" usage:"how long a connection may stay open without a request"`
 	DrainDelay        time.Duration `config:"drain_delay" usage:"how long to go on answering, with Connection: close, after readiness fails and before the listener closes"`
 	ShutdownTimeout   time.Duration `config:"shutdown_timeout" usage:"time for the whole shutdown, drain_delay included, before connections are cut"`
+	TrustedProxies    []string      `config:"trusted_proxies" usage:"networks or addresses of the proxies whose X-Forwarded-For is believed when a client's address is logged; none by default"`
 	RetryAfter        time.Duration `config:"retry_after" usage:"Retry-After of a 503 whose cause does not know better, in whole seconds, rounded up"`
 }
 
@@ -93,7 +96,10 @@ func (c Config) Validate() error {
 	if c.DrainDelay < 0 || c.DrainDelay >= c.ShutdownTimeout {
 		bad("drain_delay", "must be at least 0 and less than http.shutdown_timeout (%v), is %v", c.ShutdownTimeout, c.DrainDelay)
 	}
-	return errors.Join(errs...)
+	if _, err := extractor(c.TrustedProxies); err != nil {
+		errs = append(errs, err)
+	}
+	return errors.Join(append(errs, c.TLS.Validate())...)
 }
 
 // AdminConfig is how operators are served.

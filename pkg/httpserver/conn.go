@@ -1,6 +1,7 @@
 package httpserver
 
 import (
+	"crypto/tls"
 	"errors"
 	"io"
 	"net"
@@ -42,7 +43,8 @@ const (
 // Reads are never concurrent with each other: net/http sees to that.
 type conn struct {
 	net.Conn
-	ln *listener
+	ln  *listener
+	tls *tls.ConnectionState // nil without TLS
 
 	buf  [4096]byte // holds rest
 	rest []byte     // received, not yet handed up
@@ -67,7 +69,7 @@ type conn struct {
 	// linger asks for the careful way of closing.
 	linger atomic.Bool
 	// used says that c is not among listener.fresh, busy that it is counted
-	// in listener.busy, closed that it is not in listener.open.
+	// in listener.busy, closed that Close was called.
 	used         bool
 	busy, closed atomic.Bool
 }

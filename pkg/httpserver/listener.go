@@ -21,6 +21,8 @@ const (
 // [conn]), and what they have in common.
 type listener struct {
 	net.Listener
+	// tls is nil without TLS.
+	tls *handshakes
 	// rejection composes the whole answer to what never became a request, and
 	// counts it. Without it net/http answers as it will.
 	rejection func(status int, detail string) []byte
@@ -46,12 +48,20 @@ type listener struct {
 
 // Accept implements [net.Listener].
 func (l *listener) Accept() (net.Conn, error) {
+	if l.tls != nil {
+		return l.tls.accept(l)
+	}
 	nc, err := l.Listener.Accept()
 	if err != nil {
 		return nil, err
 	}
-	c := &conn{Conn: nc, ln: l}
 	l.open.Add(1)
+	return l.newConn(&counted{Conn: nc, open: &l.open}), nil
+}
+
+// newConn returns nc as a connection that is fresh.
+func (l *listener) newConn(nc net.Conn) *conn {
+	c := &conn{Conn: nc, ln: l}
 	c.setBusy(true)
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -59,7 +69,7 @@ func (l *listener) Accept() (net.Conn, error) {
 		l.fresh = make(map[*conn]struct{})
 	}
 	l.fresh[c] = struct{}{}
-	return c, nil
+	return c
 }
 
 // established takes c, which has sent something, off the fresh ones.
@@ -85,7 +95,6 @@ func (l *listener) forget(c *conn) {
 	defer l.mu.Unlock()
 	delete(l.fresh, c)
 	delete(l.hijacked, c)
-	l.open.Add(-1)
 }
 
 // hijackedOpen reports whether a handler that took a connection over still has
@@ -103,8 +112,12 @@ func (l *listener) lingerTimeout() time.Duration {
 	return lingerTimeout
 }
 
-// closeHijacked closes the connections that net/http has given up.
+// closeHijacked closes the connections that net/http has given up or does not
+// have yet.
 func (l *listener) closeHijacked() {
+	if l.tls != nil {
+		l.tls.cancel()
+	}
 	l.mu.Lock()
 	var all []*conn
 	for c := range l.hijacked {

@@ -16,8 +16,8 @@ type metrics struct {
 	durations *prometheus.HistogramVec
 	bodyBytes prometheus.Counter
 
-	certLoaded   prometheus.Gauge
-	certFailures prometheus.Counter
+	certExpiry                    prometheus.Gauge
+	certFailures, handshakeErrors prometheus.Counter
 }
 
 // newMetrics registers with reg; nil registers nowhere.
@@ -43,13 +43,17 @@ func newMetrics(reg prometheus.Registerer, inFlight, inFlightBytes, connections 
 			Name: "eventpulse_httpserver_request_body_bytes_total",
 			Help: "Bytes of request bodies read, after decompression.",
 		}),
-		certLoaded: auto.NewGauge(prometheus.GaugeOpts{
+		certExpiry: auto.NewGauge(prometheus.GaugeOpts{
 			Name: "eventpulse_httpserver_tls_certificate_expiry_timestamp_seconds",
 			Help: "When the certificate in use expires, in seconds since 1970; 0 without TLS.",
 		}),
 		certFailures: auto.NewCounter(prometheus.CounterOpts{
 			Name: "eventpulse_httpserver_tls_certificate_reload_failures_total",
 			Help: "Changed certificate files that could not be used; the certificate before stays in use.",
+		}),
+		handshakeErrors: auto.NewCounter(prometheus.CounterOpts{
+			Name: "eventpulse_httpserver_tls_handshake_errors_total",
+			Help: "Connections that ended in their TLS handshake.",
 		}),
 	}
 }

@@ -60,9 +60,11 @@ func (s *Server) serve(next echo.HandlerFunc) echo.HandlerFunc {
 // its framing or version, if anything.
 func (w *response) begin() error {
 	r := w.request
+	if w.conn == nil {
+		return nil // HTTP/2, of which net/http has seen to both
+	}
+	r.TLS = w.conn.tls
 	switch {
-	case w.conn == nil:
-		return nil
 	case !w.conn.begin(r, w.route.ignoreHangup):
 		// RFC 9112, section 6.1: such a request may be an attempt to smuggle
 		// another one past an intermediary.

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net/http"
 	"sync/atomic"
 	"time"
 
@@ -28,6 +27,9 @@ type Server struct {
 	metrics   *metrics
 	draining  atomic.Bool
 	web       *web
+	// certificate is nil without TLS.
+	certificate *certificate
+	clientIP    echo.IPExtractor // nil when no proxy is trusted
 	// streams ends when streaming answers must.
 	streams context.Context
 	// clientErrors and serverErrors bound the log lines of 4xx and 5xx answers.
@@ -56,6 +58,16 @@ func New(cfg Config, log *slog.Logger, reg prometheus.Registerer) (*Server, erro
 	s.metrics = newMetrics(reg, &s.inFlight.held, &s.bodyBytes.held, &ln.open)
 	s.noRoute = &route{pattern: "none", maxBody: cfg.MaxBodyBytes, metrics: s.metrics.of("none")}
 	s.router = s.newRouter()
+	var err error
+	if s.clientIP, err = extractor(cfg.TrustedProxies); err != nil {
+		return nil, err
+	}
+	if cfg.TLS.Cert != "" {
+		if s.certificate, err = newCertificate(cfg.TLS, log, s.metrics); err != nil {
+			return nil, err
+		}
+		ln.tls = newHandshakes(s.certificate.config(), cfg.ReadHeaderTimeout, s.metrics.handshakeErrors)
+	}
 	var endStreams context.CancelFunc
 	s.streams, endStreams = context.WithCancel(context.Background())
 
@@ -99,9 +111,6 @@ func (s *Server) writeTimeout(r *route) time.Duration {
 	}
 	return s.cfg.WriteTimeout
 }
-
-// clientAddr returns the address of the client that r came from.
-func (s *Server) clientAddr(r *http.Request) string { return r.RemoteAddr }
 
 // Listen binds the address. It does nothing when that is done already.
 func (s *Server) Listen() error { return s.web.listen() }
