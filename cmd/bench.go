@@ -83,7 +83,7 @@ the report says how to remove them.`,
 // openVerified opens the database and makes sure that it has events to look
 // for.
 func openVerified(cmd *cobra.Command, c config.Config) (*store.Store, error) {
-	db, err := store.Open(c.Database, c.Log.Logger(cmd.ErrOrStderr()), nil)
+	db, err := store.Open(c.Database, loggerOf(cmd, c.Log), nil)
 	if err != nil {
 		return nil, usageError{err}
 	}
@@ -102,7 +102,7 @@ func measure(ctx context.Context, o bench.Options, db bench.Database, errs io.Wr
 	if quiet {
 		return bench.Run(ctx, o, db, nil)
 	}
-	printer := newBenchProgress(errs, isTerminal(errs))
+	printer := newBenchProgress(errs, config.IsTerminal(errs))
 	defer printer.done()
 	return bench.Run(ctx, o, db, printer.print)
 }

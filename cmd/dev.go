@@ -12,6 +12,7 @@ import (
 	"github.com/eventpulse/eventpulse/pkg/app"
 	"github.com/eventpulse/eventpulse/pkg/config"
 	"github.com/eventpulse/eventpulse/pkg/event"
+	"github.com/eventpulse/eventpulse/pkg/logwriter"
 )
 
 func newDev() *cobra.Command {
@@ -29,8 +30,10 @@ stream when the process is killed are lost.`,
 			if err != nil {
 				return err
 			}
-			out := cmd.OutOrStdout()
-			dev, err := app.NewDev(cmd.Context(), loaded.Config, dir, printStored(out), loaded.Config.Log.Logger(cmd.ErrOrStderr()))
+			// What is stored is printed before it is acknowledged.
+			out := logwriter.New(cmd.OutOrStdout(), logwriter.DefaultLimit)
+			defer out.Close(flushTimeout)
+			dev, err := app.NewDev(cmd.Context(), loaded.Config, dir, printStored(out), loggerOf(cmd, loaded.Config.Log), instrumentsOf(cmd)...)
 			if err != nil {
 				return err
 			}

@@ -78,7 +78,7 @@ func withDeadLetters(cmd *cobra.Command, output *string, choices []string, do fu
 			return err
 		}
 		c := loaded.Config
-		letters, closeAll, err := app.OpenDeadLetters(c, c.Log.Logger(cmd.ErrOrStderr()))
+		letters, closeAll, err := app.OpenDeadLetters(c, loggerOf(cmd, c.Log))
 		if err != nil {
 			return usageError{err}
 		}

@@ -5,13 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"time"
 
 	"github.com/schollz/progressbar/v3"
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 
+	"github.com/eventpulse/eventpulse/pkg/config"
 	"github.com/eventpulse/eventpulse/pkg/deadletter"
 )
 
@@ -174,7 +173,7 @@ func writeResult(w io.Writer, output string, result any, text string) error {
 // progressOn shows the progress of a long operation when w is a terminal, until
 // done is called.
 func progressOn(w io.Writer, what string) (progress deadletter.Progress, done func()) {
-	if !isTerminal(w) {
+	if !config.IsTerminal(w) {
 		return nil, func() {}
 	}
 	var bar *progressbar.ProgressBar
@@ -191,10 +190,4 @@ func progressOn(w io.Writer, what string) (progress deadletter.Progress, done fu
 			_ = bar.Finish()
 		}
 	}
-}
-
-// isTerminal reports whether what is written to w is shown to somebody at once.
-func isTerminal(w io.Writer) bool {
-	f, ok := w.(*os.File)
-	return ok && term.IsTerminal(int(f.Fd()))
 }

@@ -33,7 +33,7 @@ cannot be reached does not keep the rest from being examined.`,
 			if err != nil {
 				return err
 			}
-			found := app.Diagnose(cmd.Context(), loaded.Config, loaded.Config.Log.Logger(cmd.ErrOrStderr()))
+			found := app.Diagnose(cmd.Context(), loaded.Config, loggerOf(cmd, loaded.Config.Log))
 			write := writeReport
 			if output == "json" {
 				write = writeReportJSON

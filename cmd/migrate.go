@@ -96,7 +96,7 @@ func migration(cmd *cobra.Command, do func(cmd *cobra.Command, db *store.Store, 
 			return err
 		}
 		c := loaded.Config
-		db, err := store.Open(c.Database, c.Log.Logger(cmd.ErrOrStderr()), prometheus.NewRegistry())
+		db, err := store.Open(c.Database, loggerOf(cmd, c.Log), prometheus.NewRegistry())
 		if err != nil {
 			return usageError{err}
 		}

@@ -23,7 +23,7 @@ process at once.`,
 			if err != nil {
 				return err
 			}
-			role, err := app.NewServe(loaded.Config, loaded.Config.Log.Logger(cmd.ErrOrStderr()))
+			role, err := app.NewServe(loaded.Config, loggerOf(cmd, loaded.Config.Log), instrumentsOf(cmd)...)
 			if err != nil {
 				return err
 			}
@@ -50,7 +50,7 @@ nothing.`,
 			if err != nil {
 				return err
 			}
-			role, err := app.NewWork(loaded.Config, loaded.Config.Log.Logger(cmd.ErrOrStderr()))
+			role, err := app.NewWork(loaded.Config, loggerOf(cmd, loaded.Config.Log), instrumentsOf(cmd)...)
 			if err != nil {
 				return err
 			}

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log"
 	"os"
 	"os/signal"
 	"syscall"
@@ -14,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/eventpulse/eventpulse/pkg/config"
+	"github.com/eventpulse/eventpulse/pkg/logwriter"
 )
 
 // The exit codes of the program.
@@ -21,6 +23,10 @@ const (
 	exitOK    = 0
 	exitError = 1 // something failed
 	exitUsage = 2 // the command line or the configuration is wrong
+
+	// exitReaderGone is what a shell reports of a program that SIGPIPE has
+	// ended.
+	exitReaderGone = 128 + 13
 )
 
 // usageError is a mistake in the command line or in the configuration.
@@ -32,11 +38,19 @@ func (e usageError) Unwrap() error { return e.err }
 // Execute runs the command line of this process and returns its exit code.
 //
 // The first SIGINT, SIGTERM or SIGHUP ends the command's context, by which a
-// role drains; a second one ends the process at once.
+// role drains; a second one ends the process at once. Whoever reads stdout and
+// stderr can neither hold it up nor end it.
 func Execute() int {
 	ctx, stop := untilSignal(context.Background())
 	defer stop()
-	return execute(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
+	// Go ends a program by SIGPIPE when a write to stdout or stderr finds its
+	// reader gone (https://pkg.go.dev/os/signal#hdr-SIGPIPE). No log is worth
+	// that; a command whose result nobody reads ends by the error instead.
+	signal.Ignore(syscall.SIGPIPE)
+	stderr := logwriter.New(os.Stderr, logwriter.DefaultLimit)
+	defer stderr.Close(flushTimeout)
+	log.SetOutput(stderr) // net/http and others log there when not told otherwise
+	return execute(ctx, os.Args[1:], os.Stdin, output{ctx, os.Stdout}, stderr)
 }
 
 // untilSignal returns a context that ends with the first of the signals that
@@ -66,10 +80,14 @@ func execute(ctx context.Context, args []string, in io.Reader, out, errs io.Writ
 	if _, ok := errors.AsType[usageError](err); ok {
 		return exitUsage
 	}
+	if errors.Is(err, errReaderGone) {
+		return exitReaderGone
+	}
 	return exitError
 }
 
-// report prints err, one line for each of the errors it joins.
+// report prints err, one line for each of the errors it joins. That nobody reads
+// the output is what they wanted, and no error to them.
 func report(w io.Writer, err error) {
 	if usage, ok := errors.AsType[usageError](err); ok {
 		err = usage.err
@@ -81,7 +99,9 @@ func report(w io.Writer, err error) {
 		}
 		return
 	}
-	fmt.Fprintf(w, "Error: %v\n", err)
+	if !errors.Is(err, errReaderGone) {
+		fmt.Fprintf(w, "Error: %v\n", err)
+	}
 }
 
 func newRoot() *cobra.Command {

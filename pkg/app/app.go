@@ -22,6 +22,19 @@ func newRegistry() httpserver.Registry {
 	return reg
 }
 
+// An Instrument adds metrics of something that outlives the role, such as where
+// its log is written, to those that the role reports.
+type Instrument func(prometheus.Registerer)
+
+// instrumented returns a new registry with what the instruments add.
+func instrumented(instruments []Instrument) httpserver.Registry {
+	reg := newRegistry()
+	for _, register := range instruments {
+		register(reg)
+	}
+	return reg
+}
+
 // withAdmin runs main under ctx with the admin listener around it: probes
 // answer before main begins and until after it has ended, and readiness fails
 // from the moment ctx ends. An admin listener that fails ends main too.

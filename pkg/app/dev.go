@@ -33,7 +33,8 @@ const (
 var errNotDrained = errors.New("not everything that was accepted could be stored in time")
 
 // Observer is called with events that a batch has stored, and with what the
-// database made of each. It is called by several goroutines at once.
+// database made of each. It is called by several goroutines at once, before the
+// events are acknowledged, so it must not block.
 type Observer func(events []event.Event, inserted event.Inserted)
 
 // Dev is the whole pipeline in one process: serve and work as they are, a
@@ -49,7 +50,7 @@ type Dev struct {
 // NewDev creates dir and the database in it, brings its schema up to date and
 // binds the addresses. Every event that is stored is shown to observe. What it
 // returns must be run.
-func NewDev(ctx context.Context, cfg config.Config, dir string, observe Observer, log *slog.Logger) (_ *Dev, err error) {
+func NewDev(ctx context.Context, cfg config.Config, dir string, observe Observer, log *slog.Logger, instruments ...Instrument) (_ *Dev, err error) {
 	d := &Dev{path: filepath.Join(dir, devFile)}
 	defer func() {
 		if err != nil {
@@ -73,7 +74,7 @@ func NewDev(ctx context.Context, cfg config.Config, dir string, observe Observer
 	if err := migrate(ctx, cfg, log); err != nil {
 		return nil, err
 	}
-	d.serve, err = NewServe(cfg, log)
+	d.serve, err = NewServe(cfg, log, instruments...)
 	if err != nil {
 		return nil, err
 	}

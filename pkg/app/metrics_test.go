@@ -4,18 +4,21 @@ import (
 	"cmp"
 	"flag"
 	"fmt"
+	"io"
 	"maps"
 	"os"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	dto "github.com/prometheus/client_model/go"
 	"github.com/stretchr/testify/require"
 
 	"github.com/eventpulse/eventpulse/pkg/config"
+	"github.com/eventpulse/eventpulse/pkg/logwriter"
 )
 
 var update = flag.Bool("update", false, "write the files that are generated from the code")
@@ -115,12 +118,16 @@ func reportedMetrics(t *testing.T) []metric {
 	cfg.Redis.URL, cfg.Database.URL = noRedis, noDatabase
 	cfg.HTTP.Addr, cfg.Admin.Addr, cfg.Spool.Dir = "127.0.0.1:0", "", t.TempDir()
 
+	logs := logwriter.New(io.Discard, logwriter.DefaultLimit)
+	defer logs.Close(time.Minute)
 	serving := &recorder{Registry: prometheus.NewRegistry()}
+	logs.Register(serving)
 	serve, err := newServe(cfg, quiet(), serving)
 	require.NoError(t, err)
 	require.NoError(t, serve.cleanup.run())
 
 	working := &recorder{Registry: prometheus.NewRegistry()}
+	logs.Register(working)
 	work, err := newWork(cfg, quiet(), working, nil)
 	require.NoError(t, err)
 	require.NoError(t, work.cleanup.run())
@@ -141,7 +148,7 @@ func reportedMetrics(t *testing.T) []metric {
 }
 
 // packagesWithMetrics are those that a metric is named after.
-var packagesWithMetrics = []string{"accept", "consumer", "http", "httpserver", "ingest", "persist", "spool", "store", "stream", "worker"}
+var packagesWithMetrics = []string{"accept", "consumer", "http", "httpserver", "ingest", "log", "persist", "spool", "store", "stream", "worker"}
 
 func TestMetrics_AreNamedAfterTheirPackage(t *testing.T) {
 	for _, m := range reportedMetrics(t) {

@@ -29,8 +29,8 @@ type Serve struct {
 // NewServe wires the role and binds its addresses, so that a port that is
 // taken is known at once; it waits for nothing else. What it returns must be
 // run.
-func NewServe(cfg config.Config, log *slog.Logger) (*Serve, error) {
-	return newServe(cfg, log, newRegistry())
+func NewServe(cfg config.Config, log *slog.Logger, instruments ...Instrument) (*Serve, error) {
+	return newServe(cfg, log, instrumented(instruments))
 }
 
 func newServe(cfg config.Config, log *slog.Logger, reg httpserver.Registry) (_ *Serve, err error) {

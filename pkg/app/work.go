@@ -29,8 +29,8 @@ type Work struct {
 
 // NewWork wires the role and binds its admin address; it waits for nothing
 // else. What it returns must be run.
-func NewWork(cfg config.Config, log *slog.Logger) (*Work, error) {
-	return newWork(cfg, log, newRegistry(), nil)
+func NewWork(cfg config.Config, log *slog.Logger, instruments ...Instrument) (*Work, error) {
+	return newWork(cfg, log, instrumented(instruments), nil)
 }
 
 // newWork registers the metrics in reg, and shows what is stored to observe

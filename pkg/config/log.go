@@ -38,11 +38,19 @@ func (l Log) Validate() error {
 func (l Log) Logger(w io.Writer) *slog.Logger {
 	level, _ := l.level()
 	options := &slog.HandlerOptions{Level: level, ReplaceAttr: readableDuration}
-	format := strings.ToLower(l.Format)
-	if format == "text" || format != "json" && isTerminal(w) {
+	if l.FormatFor(w) == "text" {
 		return slog.New(slog.NewTextHandler(w, options))
 	}
 	return slog.New(slog.NewJSONHandler(w, options))
+}
+
+// FormatFor returns the format of a log that is written to w: text or json.
+func (l Log) FormatFor(w io.Writer) string {
+	format := strings.ToLower(l.Format)
+	if format == "text" || format != "json" && IsTerminal(w) {
+		return "text"
+	}
+	return "json"
 }
 
 // readableDuration writes a duration with its unit, where JSON would have a
@@ -70,7 +78,16 @@ func (l Log) level() (slog.Level, bool) {
 	}
 }
 
-func isTerminal(w io.Writer) bool {
+// IsTerminal reports whether what is written to w is shown to somebody at once.
+// A writer around another one says so by a method Unwrap.
+func IsTerminal(w io.Writer) bool {
+	for {
+		around, ok := w.(interface{ Unwrap() io.Writer })
+		if !ok {
+			break
+		}
+		w = around.Unwrap()
+	}
 	f, ok := w.(*os.File)
 	return ok && term.IsTerminal(int(f.Fd()))
 }
