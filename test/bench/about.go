@@ -10,12 +10,12 @@ import (
 	"strings"
 	"time"
 
+	"github.com/eventpulse/eventpulse/test/bench/env"
 	"github.com/eventpulse/eventpulse/test/bench/measure"
-	"github.com/eventpulse/eventpulse/test/bench/rig"
 )
 
 // about says when and where the figures were taken, and with what settings.
-func about(ctx context.Context, o Options, programs rig.Programs, dir string) string {
+func about(ctx context.Context, o Options, programs env.Programs, dir string) string {
 	load := strings.Fields(text("/proc/loadavg"))
 	if len(load) == 0 {
 		load = []string{"unknown"}
@@ -29,9 +29,9 @@ func about(ctx context.Context, o Options, programs rig.Programs, dir string) st
 	line("machine", "%d CPUs, %s; Linux %s, %s; data in %s on %s", runtime.NumCPU(), processor(),
 		strings.TrimSpace(text("/proc/sys/kernel/osrelease")), runtime.GOARCH, dir, filesystem(ctx, dir))
 	line("Go", "%s", strings.TrimPrefix(runtime.Version(), "go"))
-	line("Redis", "%s, `%s`, appendfsync everysec where not said otherwise", version(ctx, "redis-server"), strings.Join(rig.RedisSettings(), " "))
+	line("Redis", "%s, `%s`, appendfsync everysec where not said otherwise", version(ctx, "redis-server"), strings.Join(env.RedisSettings(), " "))
 	postgres, _ := measure.FindPostgres("postgres") // unknown where it is not found
-	line("PostgreSQL", "%s, defaults: `%s`", version(ctx, postgres), strings.Join(rig.PostgresSettings(), " "))
+	line("PostgreSQL", "%s, defaults: `%s`", version(ctx, postgres), strings.Join(env.PostgresSettings(), " "))
 	line("EventPulse", "%s, defaults: the spool on, %s", revision(ctx), strings.Join(workSettings(ctx, programs.EventPulse), ", "))
 	line("measured", "%d rounds, %d s a measurement, %s events stored, %s rows in a large table",
 		o.Rounds, o.Seconds, number(float64(o.Events)), number(float64(o.Rows)))
@@ -78,7 +78,7 @@ func version(ctx context.Context, program string) string {
 
 // revision names the state of the checkout.
 func revision(ctx context.Context) string {
-	root, err := rig.ModuleRoot(ctx)
+	root, err := env.ModuleRoot(ctx)
 	if err != nil {
 		return "of an unknown revision"
 	}

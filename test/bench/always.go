@@ -2,10 +2,10 @@ package main
 
 import "context"
 
-func alwaysSynced(_ context.Context, e *Env) (func(context.Context, *Round) error, error) {
+func alwaysSynced(_ context.Context, e *Setup) (func(context.Context, *Round) error, error) {
 	goal := atLeast(0.6)
-	singles := Figure{Name: "single", Unit: "events/s", Limit: everySecond, Goal: goal}
-	batches := Figure{Name: "batch", Unit: "events/s", Limit: everySecond, Goal: goal}
+	singles := Figure{Name: "single", Unit: "events/s", Baseline: everySecond, Goal: goal}
+	batches := Figure{Name: "batch", Unit: "events/s", Baseline: everySecond, Goal: goal}
 
 	return func(ctx context.Context, r *Round) error {
 		for _, c := range []struct {

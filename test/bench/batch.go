@@ -3,10 +3,10 @@ package main
 import (
 	"context"
 
+	"github.com/eventpulse/eventpulse/test/bench/env"
 	"github.com/eventpulse/eventpulse/test/bench/measure"
-	"github.com/eventpulse/eventpulse/test/bench/rig"
 	"github.com/eventpulse/eventpulse/test/bench/sample"
-	"github.com/eventpulse/eventpulse/test/chaos/stage"
+	"github.com/eventpulse/eventpulse/test/harness"
 )
 
 const (
@@ -15,11 +15,11 @@ const (
 	redisBenchmark   = "redis-benchmark"
 )
 
-func batch(_ context.Context, e *Env) (func(context.Context, *Round) error, error) {
-	rate := Figure{Name: "throughput", Unit: "events/s", Limit: redisBenchmark, Goal: atLeast(0.60)}
+func batch(_ context.Context, e *Setup) (func(context.Context, *Round) error, error) {
+	rate := Figure{Name: "throughput", Unit: "events/s", Baseline: redisBenchmark, Goal: atLeast(0.60)}
 	p99 := Figure{Name: "p99 of a batch", Unit: "ms"}
 	cpu := Figure{Name: "CPU of serve", Unit: "µs/event"}
-	redis := Figure{Name: "CPU of Redis", Unit: "µs/event", Limit: redisBenchmark}
+	redis := Figure{Name: "CPU of Redis", Unit: "µs/event", Baseline: redisBenchmark}
 
 	return func(ctx context.Context, r *Round) error {
 		var own posted
@@ -39,14 +39,14 @@ func batch(_ context.Context, e *Env) (func(context.Context, *Round) error, erro
 	}, nil
 }
 
-func (e *Env) postBatches(ctx context.Context, appendfsync string) (posted, error) {
+func (e *Setup) postBatches(ctx context.Context, appendfsync string) (posted, error) {
 	return e.postToServe(ctx, appendfsync, batchPath, sample.Maker{}.Batch(0, batchEvents), batchConnections, batchEvents)
 }
 
 // benchmarkRedis returns the entries per second that Redis takes, and its
 // processor time for each in µs.
-func (e *Env) benchmarkRedis(ctx context.Context) (rate, cpu float64, err error) {
-	err = e.WithRig(func(r *rig.Rig) error {
+func (e *Setup) benchmarkRedis(ctx context.Context) (rate, cpu float64, err error) {
+	err = e.WithEnvironment(func(r *env.Environment) error {
 		if err := r.StartRedis(everySecond); err != nil {
 			return err
 		}
@@ -56,12 +56,12 @@ func (e *Env) benchmarkRedis(ctx context.Context) (rate, cpu float64, err error)
 		}
 		b := measure.RedisBenchmark{
 			Addr: r.Redis.Addr(), Duration: e.span(),
-			Command: append([]string{"XADD", stage.StreamKey, "*"}, sample.Maker{}.Fields(0)...),
+			Command: append([]string{"XADD", harness.StreamKey, "*"}, sample.Maker{}.Fields(0)...),
 		}
 		if rate, err = b.Run(ctx); err != nil {
 			return err
 		}
-		replies, err := stage.Redis(ctx, r.Redis.Addr(), []string{"XLEN", stage.StreamKey})
+		replies, err := harness.Redis(ctx, r.Redis.Addr(), []string{"XLEN", harness.StreamKey})
 		if err != nil {
 			return err
 		}

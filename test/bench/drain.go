@@ -8,10 +8,10 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/eventpulse/eventpulse/test/bench/env"
 	"github.com/eventpulse/eventpulse/test/bench/measure"
-	"github.com/eventpulse/eventpulse/test/bench/proc"
-	"github.com/eventpulse/eventpulse/test/bench/rig"
 	"github.com/eventpulse/eventpulse/test/bench/sample"
+	"github.com/eventpulse/eventpulse/test/process"
 )
 
 const (
@@ -22,13 +22,13 @@ const (
 
 // drain measures how fast one work empties a stream of a Redis with that
 // appendfsync, a share of whose events is in the table already.
-func drain(stored float64, appendfsync string) func(context.Context, *Env) (func(context.Context, *Round) error, error) {
-	rate := Figure{Name: "throughput", Unit: "events/s", Limit: copyFrom, Goal: atLeast(0.70)}
+func drain(stored float64, appendfsync string) func(context.Context, *Setup) (func(context.Context, *Round) error, error) {
+	rate := Figure{Name: "throughput", Unit: "events/s", Baseline: copyFrom, Goal: atLeast(0.70)}
 	work := Figure{Name: "CPU of work", Unit: "µs/event"}
-	postgres := Figure{Name: "CPU of PostgreSQL", Unit: "µs/event", Limit: copyFrom}
+	postgres := Figure{Name: "CPU of PostgreSQL", Unit: "µs/event", Baseline: copyFrom}
 	redis := Figure{Name: "CPU of Redis", Unit: "µs/event"}
 
-	return func(ctx context.Context, e *Env) (func(context.Context, *Round) error, error) {
+	return func(ctx context.Context, e *Setup) (func(context.Context, *Round) error, error) {
 		t, err := newTable(ctx, e, sample.Maker{}, e.Events)
 		if err != nil {
 			return nil, err
@@ -62,22 +62,22 @@ func drain(stored float64, appendfsync string) func(context.Context, *Env) (func
 // table is a PostgreSQL with the table of events, another like it, and a file
 // of events for it.
 type table struct {
-	env    *Env
-	rig    *rig.Rig
+	setup  *Setup
+	env    *env.Environment
 	events sample.Maker
 	count  int
 	path   string // of the file
 }
 
-func newTable(ctx context.Context, e *Env, events sample.Maker, count int) (*table, error) {
-	r, err := e.Rig()
+func newTable(ctx context.Context, e *Setup, events sample.Maker, count int) (*table, error) {
+	r, err := e.Environment()
 	if err != nil {
 		return nil, err
 	}
 	if err := r.StartPostgres(ctx); err != nil {
 		return nil, err
 	}
-	t := &table{env: e, rig: r, events: events, count: count}
+	t := &table{setup: e, env: r, events: events, count: count}
 	if t.path, err = t.file("events", 0, count, 1); err != nil {
 		return nil, err
 	}
@@ -86,7 +86,7 @@ func newTable(ctx context.Context, e *Env, events sample.Maker, count int) (*tab
 
 // file writes events as rows and returns its path.
 func (t *table) file(name string, first, count, step int) (string, error) {
-	path := filepath.Join(t.env.Dir, name+".rows")
+	path := filepath.Join(t.setup.Dir, name+".rows")
 	f, err := os.Create(path)
 	if err != nil {
 		return "", fmt.Errorf("write rows: %w", err)
@@ -103,14 +103,14 @@ type copied struct {
 // copy copies the file into the other table, which is empty.
 func (t *table) copy(ctx context.Context) (copied, error) {
 	// The checkpoint makes room in the log for both sides alike.
-	if err := t.rig.Exec(ctx, "TRUNCATE "+copyTable, "TRUNCATE events", "CHECKPOINT"); err != nil {
+	if err := t.env.Exec(ctx, "TRUNCATE "+copyTable, "TRUNCATE events", "CHECKPOINT"); err != nil {
 		return copied{}, err
 	}
-	meter, err := t.rig.Meter(t.rig.Postgres.PID())
+	meter, err := t.env.Meter(t.env.Postgres.PID())
 	if err != nil {
 		return copied{}, err
 	}
-	took, err := measure.Copy(ctx, t.rig.Database, copyTable, t.path)
+	took, err := measure.Copy(ctx, t.env.Database, copyTable, t.path)
 	if err != nil {
 		return copied{}, err
 	}
@@ -128,17 +128,17 @@ type drained struct {
 // drainFull drains a stream of all events into the table, which holds no more
 // than the rows of a file, if there is one.
 func (t *table) drainFull(ctx context.Context, preload, appendfsync string) (drained, error) {
-	if err := t.rig.Exec(ctx, "TRUNCATE "+copyTable, "TRUNCATE events"); err != nil {
+	if err := t.env.Exec(ctx, "TRUNCATE "+copyTable, "TRUNCATE events"); err != nil {
 		return drained{}, err
 	}
 	if preload != "" {
-		if _, err := measure.Copy(ctx, t.rig.Database, "events", preload); err != nil {
+		if _, err := measure.Copy(ctx, t.env.Database, "events", preload); err != nil {
 			return drained{}, err
 		}
 	}
 	var d drained
 	err := t.withStream(appendfsync, func() (err error) {
-		if err = t.rig.Fill(ctx, t.events, t.count); err != nil {
+		if err = t.env.Fill(ctx, t.events, t.count); err != nil {
 			return err
 		}
 		d, err = t.drain(ctx, t.count, 1)
@@ -153,7 +153,7 @@ func (t *table) drainFull(ctx context.Context, preload, appendfsync string) (dra
 // holds fails unless the table holds so many events.
 func (t *table) holds(ctx context.Context, count int) error {
 	var rows int
-	if err := t.rig.DB.QueryRowContext(ctx, "SELECT count(*) FROM events").Scan(&rows); err != nil {
+	if err := t.env.DB.QueryRowContext(ctx, "SELECT count(*) FROM events").Scan(&rows); err != nil {
 		return fmt.Errorf("count rows: %w", err)
 	}
 	if rows != count {
@@ -162,28 +162,28 @@ func (t *table) holds(ctx context.Context, count int) error {
 	return nil
 }
 
-// withStream runs f while the rig has a Redis that is empty at first.
+// withStream runs f while the environment has a Redis that is empty at first.
 func (t *table) withStream(appendfsync string, f func() error) error {
-	if err := t.rig.StartRedis(appendfsync); err != nil {
+	if err := t.env.StartRedis(appendfsync); err != nil {
 		return err
 	}
-	return errors.Join(f(), t.rig.EndRedis())
+	return errors.Join(f(), t.env.EndRedis())
 }
 
 // drain has so many work processes empty the stream of count events, and
 // measures from their first read to the last acknowledgement.
 func (t *table) drain(ctx context.Context, count, workers int) (drained, error) {
-	if err := t.rig.Exec(ctx, "CHECKPOINT"); err != nil {
+	if err := t.env.Exec(ctx, "CHECKPOINT"); err != nil {
 		return drained{}, err
 	}
 	begins := make(chan begun, 1)
 	go func() { begins <- t.begin(ctx) }()
 	var pids []int
-	var apps []*rig.App
+	var apps []*env.App
 	var err error
 	for i := range workers {
-		var app *rig.App
-		if app, err = t.rig.Work(ctx, map[string]string{"worker.consumer": fmt.Sprintf("work-%d", i+1)}); err != nil {
+		var app *env.App
+		if app, err = t.env.Work(ctx, map[string]string{"worker.consumer": fmt.Sprintf("work-%d", i+1)}); err != nil {
 			break
 		}
 		apps, pids = append(apps, app), append(pids, app.PID())
@@ -193,12 +193,12 @@ func (t *table) drain(ctx context.Context, count, workers int) (drained, error) 
 		return drained{}, err
 	}
 	const often = 50 * time.Millisecond
-	end, err := t.rig.Await(ctx, often, rig.Progress.Done)
+	end, err := t.env.Await(ctx, often, env.Progress.Done)
 	if err != nil {
 		return drained{}, err
 	}
 	d := drained{rate: float64(count) / end.At.Sub(start.at).Seconds()}
-	used, err := proc.CPU(pids...) // from their very beginning
+	used, err := process.CPU(pids...) // from their very beginning
 	if err != nil {
 		return d, err
 	}
@@ -210,7 +210,7 @@ func (t *table) drain(ctx context.Context, count, workers int) (drained, error) 
 		return d, err
 	}
 	for _, app := range apps {
-		memory, err := proc.MemoryOf(app.PID())
+		memory, err := process.MemoryOf(app.PID())
 		if err != nil {
 			return d, err
 		}
@@ -225,22 +225,22 @@ func (t *table) drain(ctx context.Context, count, workers int) (drained, error) 
 // begun is when a drain began, and what the servers had used then.
 type begun struct {
 	at              time.Time
-	redis, postgres rig.Meter
+	redis, postgres env.Meter
 	err             error
 }
 
 // begin returns when the first entry has been handed out.
 func (t *table) begin(ctx context.Context) (b begun) {
-	if b.redis, b.err = t.rig.Meter(t.rig.Redis.PID()); b.err != nil {
+	if b.redis, b.err = t.env.Meter(t.env.Redis.PID()); b.err != nil {
 		return b
 	}
-	if b.postgres, b.err = t.rig.Meter(t.rig.Postgres.PID()); b.err != nil {
+	if b.postgres, b.err = t.env.Meter(t.env.Postgres.PID()); b.err != nil {
 		return b
 	}
 	const often, limit = 5 * time.Millisecond, time.Minute
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	_, b.err = t.rig.Await(ctx, often, func(p rig.Progress) bool {
+	_, b.err = t.env.Await(ctx, often, func(p env.Progress) bool {
 		if !p.Began() {
 			b.at = p.At // the last look that saw nothing
 		}

@@ -6,8 +6,8 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/eventpulse/eventpulse/test/bench/env"
 	"github.com/eventpulse/eventpulse/test/bench/measure"
-	"github.com/eventpulse/eventpulse/test/bench/rig"
 	"github.com/eventpulse/eventpulse/test/bench/sample"
 )
 
@@ -25,18 +25,18 @@ const (
 // endToEnd searches for the highest rate at which all that is taken in is
 // stored as fast: with a load that waits for nothing but its answers, taking in
 // outruns storing, and the backlog grows for as long as one cares to look.
-func endToEnd(appendfsync string) func(context.Context, *Env) (func(context.Context, *Round) error, error) {
-	return func(ctx context.Context, e *Env) (func(context.Context, *Round) error, error) {
+func endToEnd(appendfsync string) func(context.Context, *Setup) (func(context.Context, *Round) error, error) {
+	return func(ctx context.Context, e *Setup) (func(context.Context, *Round) error, error) {
 		return endToEndWith(ctx, e, appendfsync)
 	}
 }
 
-func endToEndWith(ctx context.Context, e *Env, appendfsync string) (func(context.Context, *Round) error, error) {
+func endToEndWith(ctx context.Context, e *Setup, appendfsync string) (func(context.Context, *Round) error, error) {
 	t, err := newTable(ctx, e, sample.Maker{}, e.Events)
 	if err != nil {
 		return nil, err
 	}
-	rate := Figure{Name: "stored, backlog flat", Unit: "events/s", Limit: copyFrom, Goal: atLeast(goalShare)}
+	rate := Figure{Name: "stored, backlog flat", Unit: "events/s", Baseline: copyFrom, Goal: atLeast(goalShare)}
 	answered := Figure{Name: "p99 of a batch", Unit: "ms"}
 	backlog := Figure{Name: "backlog, mean", Unit: "events"}
 	cpu := Figure{Name: "CPU of everything", Unit: "µs/event"}
@@ -138,7 +138,7 @@ func (f flow) lastBacklog() float64 {
 // flow offers events at a rate for a time, and sees to it that what was
 // sustained is also stored.
 func (t *table) flow(ctx context.Context, appendfsync string, rate float64, d time.Duration) (f flow, err error) {
-	if err := t.rig.Exec(ctx, "TRUNCATE "+copyTable, "TRUNCATE events", "CHECKPOINT"); err != nil {
+	if err := t.env.Exec(ctx, "TRUNCATE "+copyTable, "TRUNCATE events", "CHECKPOINT"); err != nil {
 		return f, err
 	}
 	err = t.withStream(appendfsync, func() error {
@@ -150,20 +150,20 @@ func (t *table) flow(ctx context.Context, appendfsync string, rate float64, d ti
 
 func (t *table) flowThrough(ctx context.Context, rate float64, d time.Duration) (f flow, err error) {
 	f.offered = rate
-	if err := t.rig.MakeGroup(ctx); err != nil {
+	if err := t.env.MakeGroup(ctx); err != nil {
 		return f, err
 	}
-	serve, err := t.rig.Serve(ctx, nil)
+	serve, err := t.env.Serve(ctx, nil)
 	if err != nil {
 		return f, err
 	}
 	defer func() { err = errors.Join(err, serve.End()) }()
-	work, err := t.rig.Work(ctx, nil)
+	work, err := t.env.Work(ctx, nil)
 	if err != nil {
 		return f, err
 	}
 	defer func() { err = errors.Join(err, work.End()) }()
-	meter, err := t.rig.Meter(serve.PID(), work.PID(), t.rig.Redis.PID(), t.rig.Postgres.PID())
+	meter, err := t.env.Meter(serve.PID(), work.PID(), t.env.Redis.PID(), t.env.Postgres.PID())
 	if err != nil {
 		return f, err
 	}
@@ -190,7 +190,7 @@ func (t *table) flowThrough(ctx context.Context, rate float64, d time.Duration) 
 		return f, nil
 	}
 	const often = 50 * time.Millisecond
-	end, err := t.rig.Await(ctx, often, rig.Progress.Done)
+	end, err := t.env.Await(ctx, often, env.Progress.Done)
 	if err != nil {
 		return f, err
 	}
@@ -205,7 +205,7 @@ func (t *table) flowThrough(ctx context.Context, rate float64, d time.Duration) 
 // watchBacklog notes the backlog until ctx ends.
 func (t *table) watchBacklog(ctx context.Context, f *flow) error {
 	const often = 100 * time.Millisecond
-	_, err := t.rig.Await(ctx, often, func(p rig.Progress) bool {
+	_, err := t.env.Await(ctx, often, func(p env.Progress) bool {
 		f.backlogs = append(f.backlogs, float64(p.Backlog()))
 		return false
 	})

@@ -13,7 +13,7 @@ import (
 // Figure is a line of the result.
 type Figure struct {
 	Name, Unit string
-	Limit      string // what a ratio is to
+	Baseline   string // what a ratio is to
 	Goal       Goal   // of the ratio, or of the figure itself where there is none
 	ratio      bool
 }
@@ -67,8 +67,8 @@ func (s *Series) judged() float64 {
 	return measure.SpreadOf(s.own).Median
 }
 
-// verdict says whether the goal was met; void when not every round counts.
-func (s *Series) verdict(rounds int) string {
+// result says whether the goal was met; void when not every round counts.
+func (s *Series) result(rounds int) string {
 	switch {
 	case s.Goal.kind == "":
 		return "–"

@@ -28,7 +28,7 @@ func TestGoals(t *testing.T) {
 }
 
 func TestReport(t *testing.T) {
-	rate := Figure{Name: "throughput", Unit: "req/s", Limit: "bare handler", Goal: atLeast(0.5)}
+	rate := Figure{Name: "throughput", Unit: "req/s", Baseline: "bare handler", Goal: atLeast(0.5)}
 	memory := Figure{Name: "memory", Unit: "MiB", Goal: atMost(48)}
 	r := Result{Scenario: Scenario{Name: "some"}, Rounds: 3}
 	for i, own := range []float64{20_000, 30_000, 10_000} {
@@ -39,7 +39,7 @@ func TestReport(t *testing.T) {
 			r.add(taken)
 		}
 	}
-	require.Equal(t, "| scenario | figure | unit | EventPulse | limit | | ratio | goal | verdict |\n"+
+	require.Equal(t, "| scenario | figure | unit | EventPulse | limit | | ratio | goal | result |\n"+
 		"|---|---|---|--:|--:|---|--:|--:|---|\n"+
 		"| some | throughput | req/s | 20,000 (10,000–30,000) | 40,000 (40,000–40,000) | bare handler | 0.50 (0.25–0.75) | ≥ 0.5 | met |\n"+
 		"|  | memory | MiB | 40 (20–60) | – |  | – | ≤ 48 | met |\n", markdown([]Result{r})[:len(markdown([]Result{r}))-len("\nMedian (min–max) over the rounds; a ratio is taken in each round, EventPulse to the limit of that round.\n")])

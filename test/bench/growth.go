@@ -6,8 +6,8 @@ import (
 	"fmt"
 	"os"
 
+	"github.com/eventpulse/eventpulse/test/bench/env"
 	"github.com/eventpulse/eventpulse/test/bench/measure"
-	"github.com/eventpulse/eventpulse/test/bench/rig"
 	"github.com/eventpulse/eventpulse/test/bench/sample"
 )
 
@@ -22,14 +22,14 @@ type way struct {
 // one work drain them when they are all on the stream.
 func (t *table) through(ctx context.Context, payload, count, together int) (w way, err error) {
 	err = t.withStream(everySecond, func() error {
-		if err := t.rig.MakeGroup(ctx); err != nil {
+		if err := t.env.MakeGroup(ctx); err != nil {
 			return err
 		}
-		serve, err := t.rig.Serve(ctx, nil)
+		serve, err := t.env.Serve(ctx, nil)
 		if err != nil {
 			return err
 		}
-		meter, err := t.rig.Meter(serve.PID(), t.rig.Redis.PID())
+		meter, err := t.env.Meter(serve.PID(), t.env.Redis.PID())
 		if err != nil {
 			return err
 		}
@@ -49,7 +49,7 @@ func (t *table) through(ctx context.Context, payload, count, together int) (w wa
 }
 
 // send posts count events in requests of so many, as fast as they are taken.
-func send(ctx context.Context, serve *rig.App, payload, count, together int) error {
+func send(ctx context.Context, serve *env.App, payload, count, together int) error {
 	o := loadOf(serve, together)
 	o.Requests, o.EventBytes = count/together, eventBytes(payload)
 	_, err := offer(ctx, o, nil)
@@ -58,16 +58,16 @@ func send(ctx context.Context, serve *rig.App, payload, count, together int) err
 
 // empty empties the table of events.
 func (t *table) empty(ctx context.Context) error {
-	return t.rig.Exec(ctx, "TRUNCATE events")
+	return t.env.Exec(ctx, "TRUNCATE events")
 }
 
-func growthTable(ctx context.Context, e *Env) (func(context.Context, *Round) error, error) {
+func growthTable(ctx context.Context, e *Setup) (func(context.Context, *Round) error, error) {
 	t, err := newTable(ctx, e, sample.Maker{}, 1)
 	if err != nil {
 		return nil, err
 	}
-	emptyURL := t.rig.Database
-	grownURL, err := t.rig.Postgres.CreateDatabase(ctx, "grown")
+	emptyURL := t.env.Database
+	grownURL, err := t.env.Postgres.CreateDatabase(ctx, "grown")
 	if err != nil {
 		return nil, err
 	}
@@ -75,22 +75,22 @@ func growthTable(ctx context.Context, e *Env) (func(context.Context, *Round) err
 		return nil, err
 	}
 	limit := "empty table"
-	cost := Figure{Name: "cost, " + number(float64(e.Rows)) + " rows", Unit: "µs CPU/event", Limit: limit, Goal: atMost(1.3)}
-	rate := Figure{Name: "drain, " + number(float64(e.Rows)) + " rows", Unit: "events/s", Limit: limit}
+	cost := Figure{Name: "cost, " + number(float64(e.Rows)) + " rows", Unit: "µs CPU/event", Baseline: limit, Goal: atMost(1.3)}
+	rate := Figure{Name: "drain, " + number(float64(e.Rows)) + " rows", Unit: "events/s", Baseline: limit}
 	count := e.Events / 10 * 4 / batchEvents * batchEvents
 
 	return func(ctx context.Context, r *Round) error {
 		var empty, grown way
 		err := r.InTurn(
 			func() error {
-				if err := errors.Join(t.rig.UseDatabase(ctx, emptyURL), t.empty(ctx)); err != nil {
+				if err := errors.Join(t.env.UseDatabase(ctx, emptyURL), t.empty(ctx)); err != nil {
 					return err
 				}
 				empty, err = t.through(ctx, 0, count, batchEvents)
 				return err
 			},
 			func() error {
-				if err := t.rig.UseDatabase(ctx, grownURL); err != nil {
+				if err := t.env.UseDatabase(ctx, grownURL); err != nil {
 					return err
 				}
 				grown, err = t.through(ctx, 0, count, batchEvents)
@@ -108,7 +108,7 @@ func growthTable(ctx context.Context, e *Env) (func(context.Context, *Round) err
 
 // grow fills the table in a database with rows older than any other event.
 func (t *table) grow(ctx context.Context, url string, rows int) error {
-	if err := t.rig.UseDatabase(ctx, url); err != nil {
+	if err := t.env.UseDatabase(ctx, url); err != nil {
 		return err
 	}
 	const together = 500_000
@@ -125,10 +125,10 @@ func (t *table) grow(ctx context.Context, url string, rows int) error {
 		}
 	}
 	// Or PostgreSQL would begin it by itself, in the middle of a round.
-	return t.rig.Exec(ctx, "VACUUM (ANALYZE) events", "CHECKPOINT")
+	return t.env.Exec(ctx, "VACUUM (ANALYZE) events", "CHECKPOINT")
 }
 
-func growthBatch(ctx context.Context, e *Env) (func(context.Context, *Round) error, error) {
+func growthBatch(ctx context.Context, e *Setup) (func(context.Context, *Round) error, error) {
 	t, err := newTable(ctx, e, sample.Maker{}, 1)
 	if err != nil {
 		return nil, err
@@ -152,7 +152,7 @@ func growthBatch(ctx context.Context, e *Env) (func(context.Context, *Round) err
 			if last == 0 {
 				r.Note(f, w.cpu)
 			} else {
-				f.Limit, f.Goal = fmt.Sprintf("%d a request", last), never
+				f.Baseline, f.Goal = fmt.Sprintf("%d a request", last), never
 				r.Compare(f, w.cpu, before.cpu)
 			}
 			before, last = w, together
@@ -161,7 +161,7 @@ func growthBatch(ctx context.Context, e *Env) (func(context.Context, *Round) err
 	}, nil
 }
 
-func growthPayload(ctx context.Context, e *Env) (func(context.Context, *Round) error, error) {
+func growthPayload(ctx context.Context, e *Setup) (func(context.Context, *Round) error, error) {
 	t, err := newTable(ctx, e, sample.Maker{}, 1)
 	if err != nil {
 		return nil, err
@@ -189,7 +189,7 @@ func growthPayload(ctx context.Context, e *Env) (func(context.Context, *Round) e
 	}, nil
 }
 
-func growthWorkers(ctx context.Context, e *Env) (func(context.Context, *Round) error, error) {
+func growthWorkers(ctx context.Context, e *Setup) (func(context.Context, *Round) error, error) {
 	t, err := newTable(ctx, e, sample.Maker{}, 1)
 	if err != nil {
 		return nil, err
@@ -202,7 +202,7 @@ func growthWorkers(ctx context.Context, e *Env) (func(context.Context, *Round) e
 			}
 			var d drained
 			err := t.withStream(everySecond, func() (err error) {
-				if err = t.rig.Fill(ctx, t.events, e.Events); err == nil {
+				if err = t.env.Fill(ctx, t.events, e.Events); err == nil {
 					d, err = t.drain(ctx, e.Events, workers)
 				}
 				return err
@@ -216,7 +216,7 @@ func growthWorkers(ctx context.Context, e *Env) (func(context.Context, *Round) e
 				r.Note(f, d.rate)
 				continue
 			}
-			f.Limit = "1 work"
+			f.Baseline = "1 work"
 			r.Compare(f, d.rate, one.rate)
 		}
 		return nil

@@ -8,13 +8,13 @@ import (
 
 	"github.com/eventpulse/eventpulse/pkg/bench"
 	"github.com/eventpulse/eventpulse/pkg/store"
-	"github.com/eventpulse/eventpulse/test/bench/rig"
+	"github.com/eventpulse/eventpulse/test/bench/env"
 	"github.com/eventpulse/eventpulse/test/bench/sample"
 )
 
 // latency measures how long producers wait for an answer, and readers of the
 // database for an event after that, at a rate that leaves everybody time.
-func latency(ctx context.Context, e *Env) (func(context.Context, *Round) error, error) {
+func latency(ctx context.Context, e *Setup) (func(context.Context, *Round) error, error) {
 	t, err := newTable(ctx, e, sample.Maker{}, 1)
 	if err != nil {
 		return nil, err
@@ -26,15 +26,15 @@ func latency(ctx context.Context, e *Env) (func(context.Context, *Round) error, 
 	resolution := Figure{Name: "too long by up to", Unit: "ms"}
 
 	return func(ctx context.Context, r *Round) error {
-		if err := t.rig.Exec(ctx, "TRUNCATE events", "CHECKPOINT"); err != nil {
+		if err := t.env.Exec(ctx, "TRUNCATE events", "CHECKPOINT"); err != nil {
 			return err
 		}
 		return t.withStream(everySecond, func() error {
-			serve, err := t.rig.Serve(ctx, nil)
+			serve, err := t.env.Serve(ctx, nil)
 			if err != nil {
 				return err
 			}
-			work, err := t.rig.Work(ctx, nil)
+			work, err := t.env.Work(ctx, nil)
 			if err != nil {
 				return err
 			}
@@ -55,9 +55,9 @@ func latency(ctx context.Context, e *Env) (func(context.Context, *Round) error, 
 
 // sendAndSee posts single events at a rate for a time, and watches some of them
 // appear in the table.
-func (t *table) sendAndSee(ctx context.Context, serve *rig.App, d time.Duration) (*bench.Report, error) {
+func (t *table) sendAndSee(ctx context.Context, serve *env.App, d time.Duration) (*bench.Report, error) {
 	cfg := store.DefaultConfig()
-	cfg.URL = t.rig.Database
+	cfg.URL = t.env.Database
 	db, err := store.Open(cfg, slog.New(slog.DiscardHandler), nil)
 	if err != nil {
 		return nil, err

@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"github.com/eventpulse/eventpulse/pkg/bench"
-	"github.com/eventpulse/eventpulse/test/bench/rig"
+	"github.com/eventpulse/eventpulse/test/bench/env"
 )
 
 // batchConnectionsOpen are what batches at a fixed rate are sent over: few,
@@ -15,7 +15,7 @@ const batchConnectionsOpen = 8
 
 // loadOf returns the options of a load on serve, which is the load generator of
 // `eventpulse bench`.
-func loadOf(serve *rig.App, batch int) bench.Options {
+func loadOf(serve *env.App, batch int) bench.Options {
 	o := bench.DefaultOptions()
 	o.URL, o.Batch, o.Connections = "http://"+serve.API, batch, batchConnectionsOpen
 	o.Duration = time.Hour // ends with its requests, or says how long itself

@@ -21,8 +21,8 @@ import (
 	"strings"
 	"syscall"
 
-	"github.com/eventpulse/eventpulse/test/bench/rig"
-	"github.com/eventpulse/eventpulse/test/chaos/stage"
+	"github.com/eventpulse/eventpulse/test/bench/env"
+	"github.com/eventpulse/eventpulse/test/harness"
 )
 
 func main() { os.Exit(execute()) }
@@ -106,12 +106,12 @@ func run(ctx context.Context, args []string, out io.Writer) (ok bool, err error)
 		}
 		return true, nil
 	}
-	place, err := stage.NewPlace(f.dir)
+	dir, err := harness.NewDir(f.dir)
 	if err != nil {
 		return false, err
 	}
-	defer func() { err = errors.Join(err, place.Close()) }()
-	programs, err := rig.Build(ctx, place.Dir, f.binary)
+	defer func() { err = errors.Join(err, dir.Close()) }()
+	programs, err := env.Build(ctx, dir.Path, f.binary)
 	if err != nil {
 		return false, err
 	}
@@ -120,7 +120,7 @@ func run(ctx context.Context, args []string, out io.Writer) (ok bool, err error)
 	var results []Result
 	for _, s := range chosen {
 		if ctx.Err() == nil {
-			results = append(results, perform(ctx, s, f.options, programs, place.Dir, out))
+			results = append(results, perform(ctx, s, f.options, programs, dir.Path, out))
 		}
 	}
 	table := markdown(results)

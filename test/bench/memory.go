@@ -5,12 +5,12 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/eventpulse/eventpulse/test/bench/proc"
-	"github.com/eventpulse/eventpulse/test/bench/rig"
+	"github.com/eventpulse/eventpulse/test/bench/env"
 	"github.com/eventpulse/eventpulse/test/bench/sample"
+	"github.com/eventpulse/eventpulse/test/process"
 )
 
-func memory(ctx context.Context, e *Env) (func(context.Context, *Round) error, error) {
+func memory(ctx context.Context, e *Setup) (func(context.Context, *Round) error, error) {
 	t, err := newTable(ctx, e, sample.Maker{}, e.Events)
 	if err != nil {
 		return nil, err
@@ -42,18 +42,18 @@ func memory(ctx context.Context, e *Env) (func(context.Context, *Round) error, e
 
 // idle starts serve and work and leaves them alone.
 func (t *table) idle(ctx context.Context, r *Round) error {
-	serve, err := t.rig.Serve(ctx, nil)
+	serve, err := t.env.Serve(ctx, nil)
 	if err != nil {
 		return err
 	}
-	work, err := t.rig.Work(ctx, nil)
+	work, err := t.env.Work(ctx, nil)
 	if err != nil {
 		return err
 	}
 	roles := []struct {
 		name  string
-		app   *rig.App
-		meter rig.Meter
+		app   *env.App
+		meter env.Meter
 	}{{name: "serve", app: serve}, {name: "work", app: work}}
 	for _, c := range roles {
 		r.Note(Figure{Name: c.name + ", start to ready", Unit: "ms", Goal: atMost(200)}, millis(c.app.Ready))
@@ -63,12 +63,12 @@ func (t *table) idle(ctx context.Context, r *Round) error {
 		return err
 	}
 	for i, c := range roles {
-		if roles[i].meter, err = t.rig.Meter(c.app.PID()); err != nil {
+		if roles[i].meter, err = t.env.Meter(c.app.PID()); err != nil {
 			return err
 		}
 	}
 	begin := time.Now()
-	if err := pause(ctx, 2*t.env.span()); err != nil {
+	if err := pause(ctx, 2*t.setup.span()); err != nil {
 		return err
 	}
 	for _, c := range roles {
@@ -76,7 +76,7 @@ func (t *table) idle(ctx context.Context, r *Round) error {
 		if err != nil {
 			return err
 		}
-		held, err := proc.MemoryOf(c.app.PID())
+		held, err := process.MemoryOf(c.app.PID())
 		if err != nil {
 			return err
 		}

@@ -3,17 +3,17 @@ package main
 import (
 	"context"
 
+	"github.com/eventpulse/eventpulse/test/bench/env"
 	"github.com/eventpulse/eventpulse/test/bench/measure"
-	"github.com/eventpulse/eventpulse/test/bench/rig"
 )
 
-func parseEvent(_ context.Context, e *Env) (func(context.Context, *Round) error, error) {
+func parseEvent(_ context.Context, e *Setup) (func(context.Context, *Round) error, error) {
 	rate := Figure{Name: "throughput", Unit: "MB/s", Goal: atLeast(300)}
 	once := Figure{Name: "time", Unit: "ns/event"}
 	allocations := Figure{Name: "allocations", Unit: "per event", Goal: atMost(6)}
 
 	return func(ctx context.Context, r *Round) error {
-		root, err := rig.ModuleRoot(ctx)
+		root, err := env.ModuleRoot(ctx)
 		if err != nil {
 			return err
 		}

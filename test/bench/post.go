@@ -4,9 +4,9 @@ import (
 	"context"
 	"time"
 
+	"github.com/eventpulse/eventpulse/test/bench/env"
 	"github.com/eventpulse/eventpulse/test/bench/measure"
-	"github.com/eventpulse/eventpulse/test/bench/proc"
-	"github.com/eventpulse/eventpulse/test/bench/rig"
+	"github.com/eventpulse/eventpulse/test/process"
 )
 
 // What Redis is told about fsync.
@@ -17,7 +17,7 @@ const (
 
 // post posts the same body, of so many events, over and over, once without
 // measuring and once with.
-func (e *Env) post(ctx context.Context, r *rig.Rig, app *rig.App, path, body string, connections, events int) (posted, error) {
+func (e *Setup) post(ctx context.Context, r *env.Environment, app *env.App, path, body string, connections, events int) (posted, error) {
 	wrk := measure.Wrk{
 		URL: "http://" + app.API + path, Body: body, Connections: connections,
 		Duration: max(time.Second, e.span()/5), Dir: r.Dir,
@@ -30,7 +30,7 @@ func (e *Env) post(ctx context.Context, r *rig.Rig, app *rig.App, path, body str
 	if err != nil {
 		return posted{}, err
 	}
-	var redis rig.Meter
+	var redis env.Meter
 	if r.Redis != nil {
 		if redis, err = r.Meter(r.Redis.PID()); err != nil {
 			return posted{}, err
@@ -50,13 +50,13 @@ func (e *Env) post(ctx context.Context, r *rig.Rig, app *rig.App, path, body str
 	if p.redisCPU, err = costOf(redis, count); err != nil {
 		return p, err
 	}
-	memory, err := proc.MemoryOf(app.PID())
+	memory, err := process.MemoryOf(app.PID())
 	p.peak = memory.Peak
 	return p, err
 }
 
 // costOf returns the microseconds of processor time for each of count events.
-func costOf(m rig.Meter, count int) (float64, error) {
+func costOf(m env.Meter, count int) (float64, error) {
 	used, err := m.Used()
 	return float64(used.Microseconds()) / float64(max(1, count)), err
 }

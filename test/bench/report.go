@@ -8,13 +8,13 @@ import (
 // markdown writes the results as a table and what was wrong below it.
 func markdown(results []Result) string {
 	var b strings.Builder
-	b.WriteString("| scenario | figure | unit | EventPulse | limit | | ratio | goal | verdict |\n")
+	b.WriteString("| scenario | figure | unit | EventPulse | limit | | ratio | goal | result |\n")
 	b.WriteString("|---|---|---|--:|--:|---|--:|--:|---|\n")
 	for _, r := range results {
 		name := r.Scenario.Name
 		for _, s := range r.Series {
 			fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %s | %s | %s | %s |\n", name, s.Name, s.Unit,
-				spread(s.own), spread(s.limit), s.Limit, spread(s.ratios), s.Goal, s.verdict(r.Rounds))
+				spread(s.own), spread(s.limit), s.Baseline, spread(s.ratios), s.Goal, s.result(r.Rounds))
 			name = ""
 		}
 		if len(r.Series) == 0 {

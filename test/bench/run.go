@@ -9,7 +9,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/eventpulse/eventpulse/test/bench/rig"
+	"github.com/eventpulse/eventpulse/test/bench/env"
 )
 
 // Result is what came of a scenario.
@@ -21,7 +21,7 @@ type Result struct {
 }
 
 // perform runs a scenario, and says on out what each round showed.
-func perform(ctx context.Context, s Scenario, o Options, programs rig.Programs, dir string, out io.Writer) (result Result) {
+func perform(ctx context.Context, s Scenario, o Options, programs env.Programs, dir string, out io.Writer) (result Result) {
 	result = Result{Scenario: s, Rounds: o.Rounds}
 	fail := func(format string, args ...any) {
 		result.Wrong = append(result.Wrong, fmt.Sprintf(format, args...))
@@ -36,16 +36,16 @@ func perform(ctx context.Context, s Scenario, o Options, programs rig.Programs, 
 		fail("%v", err)
 		return result
 	}
-	env := &Env{Options: o, Programs: programs, Dir: own}
+	setup := &Setup{Options: o, Programs: programs, Dir: own}
 	defer func() {
-		if err := env.close(); err != nil {
+		if err := setup.close(); err != nil {
 			fail("clean up: %v", err)
 		}
 	}()
 	// A round that hangs must end: this is several times what one takes.
 	limit := 5*time.Minute + 60*o.span()
 	beginning, cancel := context.WithTimeout(ctx, limit)
-	round, err := s.Begin(beginning, env)
+	round, err := s.Begin(beginning, setup)
 	cancel()
 	if err != nil {
 		fail("begin: %v", err)
@@ -73,7 +73,7 @@ func perform(ctx context.Context, s Scenario, o Options, programs rig.Programs, 
 	return result
 }
 
-func (e *Env) close() error {
+func (e *Setup) close() error {
 	var errs []error
 	for _, f := range slices.Backward(e.cleanups) {
 		errs = append(errs, f())
@@ -84,7 +84,7 @@ func (e *Env) close() error {
 func (t taken) String() string {
 	line := fmt.Sprintf("%s: %s %s", t.figure.Name, number(t.own), t.figure.Unit)
 	if t.figure.ratio {
-		line += fmt.Sprintf(", %s %s: %s", t.figure.Limit, number(t.limit), number(t.own/t.limit))
+		line += fmt.Sprintf(", %s %s: %s", t.figure.Baseline, number(t.limit), number(t.own/t.limit))
 	}
 	return line
 }
@@ -105,7 +105,7 @@ func allMet(results []Result) bool {
 			return false
 		}
 		for _, s := range r.Series {
-			if v := s.verdict(r.Rounds); v != "met" && v != "–" {
+			if v := s.result(r.Rounds); v != "met" && v != "–" {
 				return false
 			}
 		}

@@ -8,7 +8,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/eventpulse/eventpulse/test/bench/rig"
+	"github.com/eventpulse/eventpulse/test/bench/env"
 )
 
 // Options are what every scenario is run with.
@@ -38,7 +38,7 @@ type Scenario struct {
 	Name, What string
 	// Begin makes what all rounds share, which ends with the scenario, and
 	// returns what is done in each round. A round's error makes it void.
-	Begin func(ctx context.Context, e *Env) (round func(ctx context.Context, r *Round) error, err error)
+	Begin func(ctx context.Context, e *Setup) (round func(ctx context.Context, r *Round) error, err error)
 }
 
 // scenarios returns all there are, in the order they are run in.
@@ -89,26 +89,26 @@ func choose(all []Scenario, patterns string) ([]Scenario, error) {
 	return chosen, nil
 }
 
-// Env is what the rounds of a scenario share.
-type Env struct {
+// Setup is what the rounds of a scenario share.
+type Setup struct {
 	Options
-	Programs rig.Programs
+	Programs env.Programs
 	Dir      string // removed with the scenario
 	cleanups []func() error
 }
 
-// Rig returns a rig that lives as long as the scenario.
-func (e *Env) Rig() (*rig.Rig, error) {
-	r, err := rig.New(e.Programs, e.Dir)
+// Environment returns one that lives as long as the scenario.
+func (e *Setup) Environment() (*env.Environment, error) {
+	r, err := env.New(e.Programs, e.Dir)
 	if err == nil {
 		e.cleanups = append(e.cleanups, r.Close)
 	}
 	return r, err
 }
 
-// WithRig runs f with a rig of its own.
-func (e *Env) WithRig(f func(r *rig.Rig) error) error {
-	r, err := rig.New(e.Programs, e.Dir)
+// WithEnvironment runs f with an environment of its own.
+func (e *Setup) WithEnvironment(f func(r *env.Environment) error) error {
+	r, err := env.New(e.Programs, e.Dir)
 	if err != nil {
 		return err
 	}

@@ -3,8 +3,8 @@ package main
 import (
 	"context"
 
+	"github.com/eventpulse/eventpulse/test/bench/env"
 	"github.com/eventpulse/eventpulse/test/bench/measure"
-	"github.com/eventpulse/eventpulse/test/bench/rig"
 	"github.com/eventpulse/eventpulse/test/bench/sample"
 )
 
@@ -17,11 +17,11 @@ const (
 // singleConnections are kept busy when single events are posted.
 const singleConnections = 64
 
-func single(_ context.Context, e *Env) (func(context.Context, *Round) error, error) {
-	rate := Figure{Name: "throughput", Unit: "req/s", Limit: bareHandler, Goal: atLeast(0.50)}
-	p50 := Figure{Name: "p50", Unit: "ms", Limit: bareHandler}
-	p99 := Figure{Name: "p99", Unit: "ms", Limit: bareHandler, Goal: atMost(2.5)}
-	cpu := Figure{Name: "CPU of serve", Unit: "µs/event", Limit: bareHandler}
+func single(_ context.Context, e *Setup) (func(context.Context, *Round) error, error) {
+	rate := Figure{Name: "throughput", Unit: "req/s", Baseline: bareHandler, Goal: atLeast(0.50)}
+	p50 := Figure{Name: "p50", Unit: "ms", Baseline: bareHandler}
+	p99 := Figure{Name: "p99", Unit: "ms", Baseline: bareHandler, Goal: atMost(2.5)}
+	cpu := Figure{Name: "CPU of serve", Unit: "µs/event", Baseline: bareHandler}
 	redis := Figure{Name: "CPU of Redis", Unit: "µs/event"}
 
 	return func(ctx context.Context, r *Round) error {
@@ -42,8 +42,8 @@ func single(_ context.Context, e *Env) (func(context.Context, *Round) error, err
 	}, nil
 }
 
-func (e *Env) postBare(ctx context.Context) (p posted, err error) {
-	err = e.WithRig(func(r *rig.Rig) error {
+func (e *Setup) postBare(ctx context.Context) (p posted, err error) {
+	err = e.WithEnvironment(func(r *env.Environment) error {
 		app, err := r.Bare(ctx)
 		if err != nil {
 			return err
@@ -54,13 +54,13 @@ func (e *Env) postBare(ctx context.Context) (p posted, err error) {
 	return p, err
 }
 
-func (e *Env) postSingles(ctx context.Context, appendfsync string) (posted, error) {
+func (e *Setup) postSingles(ctx context.Context, appendfsync string) (posted, error) {
 	return e.postToServe(ctx, appendfsync, singlePath, sample.Maker{}.JSON(0), singleConnections, 1)
 }
 
 // postToServe posts to a serve and a Redis of their own.
-func (e *Env) postToServe(ctx context.Context, appendfsync, path, body string, connections, events int) (p posted, err error) {
-	err = e.WithRig(func(r *rig.Rig) error {
+func (e *Setup) postToServe(ctx context.Context, appendfsync, path, body string, connections, events int) (p posted, err error) {
+	err = e.WithEnvironment(func(r *env.Environment) error {
 		if err := r.StartRedis(appendfsync); err != nil {
 			return err
 		}

@@ -11,9 +11,9 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
-	"github.com/eventpulse/eventpulse/test/chaos/stage"
-	"github.com/eventpulse/eventpulse/test/chaos/traffic"
-	"github.com/eventpulse/eventpulse/test/chaos/verdict"
+	"github.com/eventpulse/eventpulse/test/chaos/load"
+	"github.com/eventpulse/eventpulse/test/chaos/verify"
+	"github.com/eventpulse/eventpulse/test/harness"
 	"github.com/eventpulse/eventpulse/test/servers"
 )
 
@@ -35,7 +35,7 @@ func TestMatrixIsInOrder(t *testing.T) {
 		require.False(t, seen[f.Name], f.Name)
 		seen[f.Name] = true
 		require.NotEmpty(t, f.What, f.Name)
-		require.NotNil(t, f.Harm, f.Name)
+		require.NotNil(t, f.Inject, f.Name)
 		require.LessOrEqual(t, len(f.Name), nameWidth, f.Name)
 	}
 }
@@ -81,10 +81,10 @@ func TestCommandLine(t *testing.T) {
 func good() Result {
 	return Result{
 		Fault:  Fault{Name: "good", Expect: unharmed},
-		All:    traffic.Summary{Requests: 100},
-		During: traffic.Summary{Requests: 100, P50: time.Millisecond, P99: 10 * time.Millisecond, Max: time.Second},
+		All:    load.Summary{Requests: 100},
+		During: load.Summary{Requests: 100, P50: time.Millisecond, P99: 10 * time.Millisecond, Max: time.Second},
 		Fresh:  time.Second, Seen: Seen{Ready: readiness{Asked: 10}},
-		Report: verdict.Report{Accepted: 5, Stored: 5},
+		Report: verify.Report{Accepted: 5, Stored: 5},
 	}
 }
 
@@ -96,8 +96,8 @@ func TestExpectations(t *testing.T) {
 		"a fresh event":     func(r *Result) { r.Fresh = freshLimit + 1 },
 		"not ready":         func(r *Result) { r.Seen.Ready.NotReady = 1 },
 		"no request":        func(r *Result) { r.All.Requests = 0 },
-		"during the harm":   func(r *Result) { r.Harmed.Valid[traffic.Unclear] = 3 },
-		"once it was over":  func(r *Result) { r.Healed.Valid[traffic.Busy] = 3 },
+		"during the fault":  func(r *Result) { r.DuringFault.Valid[load.Unclear] = 3 },
+		"once it was over":  func(r *Result) { r.AfterFault.Valid[load.Busy] = 3 },
 		"not be offered":    func(r *Result) { r.Skipped = 1 },
 	} {
 		r := good()
@@ -114,7 +114,7 @@ func TestExpectations(t *testing.T) {
 	r.Fault.Expect.Steady = true
 	r.During.P99, r.Typical = 2*p99Limit, p99Limit/2
 	r.Seen.Ready = readiness{Asked: 200, NotReady: 2}
-	r.All.Valid[traffic.Accepted], r.Skipped = 1000, 50
+	r.All.Valid[load.Accepted], r.Skipped = 1000, 50
 	require.Empty(t, append(append(unconditional(r), shares(r)...), expectations(r)...), "a bad moment of what is steady")
 	r.Typical, r.Seen.Ready.NotReady, r.Skipped = p99Limit, 3, 51
 	require.Len(t, append(append(unconditional(r), shares(r)...), expectations(r)...), 3)
@@ -123,23 +123,23 @@ func TestExpectations(t *testing.T) {
 func TestDeadLettersAreComparedWithThePoison(t *testing.T) {
 	kind := poison{reason: "rejected", code: "22P05"}
 	sent := map[string]poison{"<poison 1 a>": kind, "<poison 1 b>": kind}
-	letter := func(text string) stage.Entry {
-		return stage.Entry{ID: "1-1", Fields: map[string]any{"source": text, "dlq_reason": "rejected", "dlq_code": "22P05"}}
+	letter := func(text string) harness.Entry {
+		return harness.Entry{ID: "1-1", Fields: map[string]any{"source": text, "dlq_reason": "rejected", "dlq_code": "22P05"}}
 	}
 	a, b := letter("<poison 1 a>"), letter("x<poison 1 b>y")
-	require.Empty(t, compareLetters([]stage.Entry{b, a}, sent))
-	require.Empty(t, compareLetters(nil, nil))
+	require.Empty(t, compareDeadLetters([]harness.Entry{b, a}, sent))
+	require.Empty(t, compareDeadLetters(nil, nil))
 	other := letter("<poison 1 b>")
 	other.Fields["dlq_code"] = "22P02"
-	for name, letters := range map[string][]stage.Entry{
+	for name, deadLetters := range map[string][]harness.Entry{
 		"missing":      {a},
 		"twice":        {a, b, b},
 		"a stranger":   {a, b, letter("web")},
 		"wrong reason": {a, other},
 	} {
-		require.NotEmpty(t, compareLetters(letters, sent), name)
+		require.NotEmpty(t, compareDeadLetters(deadLetters, sent), name)
 	}
-	require.NotEmpty(t, compareLetters([]stage.Entry{a}, nil), "none is expected")
+	require.NotEmpty(t, compareDeadLetters([]harness.Entry{a}, nil), "none is expected")
 }
 
 func TestSpoolIsDamagedAtOneEvent(t *testing.T) {
@@ -149,7 +149,7 @@ func TestSpoolIsDamagedAtOneEvent(t *testing.T) {
 
 	path := filepath.Join(dir, "segment")
 	var text strings.Builder
-	maker := traffic.Maker{Seed: 1}
+	maker := load.Maker{Seed: 1}
 	for n := range uint32(100) {
 		text.WriteString(maker.Make(n).Body)
 	}

@@ -8,8 +8,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/eventpulse/eventpulse/test/chaos/stage"
-	"github.com/eventpulse/eventpulse/test/chaos/traffic"
+	"github.com/eventpulse/eventpulse/test/chaos/env"
+	"github.com/eventpulse/eventpulse/test/chaos/load"
 )
 
 // Fault is one row of the matrix.
@@ -17,16 +17,16 @@ type Fault struct {
 	Name string
 	What string // is done, and to whom
 
-	// Stage and Load change what the fault is run on, when set.
-	Stage func(*stage.Config)
-	Load  func(*traffic.Config, *traffic.Maker)
-	// Window is how long the harm lasts when the run is a full one. Zero is
+	// Env and Load change what the fault is run on, when set.
+	Env  func(*env.Config)
+	Load func(*load.Config, *load.Maker)
+	// Window is how long the fault lasts when the run is a full one. Zero is
 	// most of the load.
 	Window time.Duration
-	// Harm does the harm, waits until its context ends and heals. An error is
-	// a failure: the harm could not be done, or something looked at meanwhile
+	// Inject injects the fault, waits until its context ends and heals. An error is
+	// a failure: the fault could not be done, or something looked at meanwhile
 	// was wrong.
-	Harm func(context.Context, *Run) error
+	Inject func(context.Context, *Run) error
 
 	Expect Expect
 	// Outage, when set, is what is expected of what has to wait.
@@ -35,14 +35,14 @@ type Fault struct {
 
 // Expect is what must be seen on top of what every fault is held to.
 type Expect struct {
-	// Share is the least share of valid events accepted during the harm.
+	// Share is the least share of valid events accepted during the fault.
 	Share float64
-	// Busy: some must have been answered 503 during the harm.
+	// Busy: some must have been answered 503 during the fault.
 	Busy bool
 	// Ready: serve must be ready all the time, or soon and until it dies where
 	// it is killed.
 	Ready bool
-	// Deaf: serve cannot answer during the harm, because of what is done to it
+	// Deaf: serve cannot answer during the fault, because of what is done to it
 	// and not because of how it takes that, so POST is not timed then.
 	Deaf bool
 	// Steady: a bad moment of the machine is forgiven, because nothing is done
@@ -70,7 +70,7 @@ const (
 	healedGrace = 3 * time.Second
 )
 
-// Shares accepted during the harm.
+// Shares accepted during the fault.
 const (
 	nearlyAll = 0.99 // serve is up
 	most      = 0.5  // serve dies again and again

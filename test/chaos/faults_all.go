@@ -6,7 +6,7 @@ import (
 	"math/rand/v2"
 	"time"
 
-	"github.com/eventpulse/eventpulse/test/chaos/stage"
+	"github.com/eventpulse/eventpulse/test/chaos/env"
 )
 
 // Names of the faults that flags of their own ask for.
@@ -20,22 +20,22 @@ func allFaults() []Fault {
 	return []Fault{
 		{
 			Name: randomName, What: "serve, work, Redis and PostgreSQL are killed and connections cut, whoever is next, with no time to recover",
-			Stage:  func(c *stage.Config) { c.Workers = 2 },
-			Harm:   everythingRandom,
+			Env:    func(c *env.Config) { c.Workers = 2 },
+			Inject: everythingRandom,
 			Expect: Expect{Share: most},
 		},
 		{
 			Name: "clock-jumps", What: "the wall clock of Redis and PostgreSQL is an hour ahead, then an hour behind, then right",
-			Stage: func(c *stage.Config) {
+			Env: func(c *env.Config) {
 				c.Clock = true
 				c.Workers = 2
 			},
-			Harm:   jumpClock,
+			Inject: jumpClock,
 			Expect: unharmed,
 		},
 		{
 			Name: soakName, What: "nothing is done: memory, stream, pending list, goroutines, files and spool must stay flat",
-			Harm:   soak,
+			Inject: soak,
 			Expect: Expect{Share: nearlyAll, Ready: true, Steady: true},
 		},
 	}
@@ -43,35 +43,35 @@ func allFaults() []Fault {
 
 // everythingRandom does one thing after the other to whoever is next.
 func everythingRandom(ctx context.Context, r *Run) error {
-	short := func(begin, end step) harm {
+	short := func(begin, end step) injection {
 		return func(ctx context.Context, r *Run) error {
-			err := begin(r.Stage)
+			err := begin(r.Env)
 			pause(ctx, 500*time.Millisecond+rand.N(1500*time.Millisecond))
-			return errors.Join(err, end(r.Stage))
+			return errors.Join(err, end(r.Env))
 		}
 	}
-	anyWorker := func(s *stage.Stage) *stage.Child { return s.Workers[rand.IntN(len(s.Workers))] }
+	anyWorker := func(e *env.Environment) *env.Child { return e.Workers[rand.IntN(len(e.Workers))] }
 	acts := []struct {
 		name string
-		do   harm
+		do   injection
 	}{
 		{"serve killed", act(killServe)},
-		{"work killed", act(func(s *stage.Stage) error { return anyWorker(s).Kill() })},
+		{"work killed", act(func(e *env.Environment) error { return anyWorker(e).Kill() })},
 		{"Redis killed", act(killRedis)},
 		{"PostgreSQL killed", act(killPostgres)},
-		{"connections cut", act(func(s *stage.Stage) error {
-			s.ServeRedis.Reset()
-			s.WorkRedis.Reset()
-			s.Database.Reset()
+		{"connections cut", act(func(e *env.Environment) error {
+			e.ServeRedis.Reset()
+			e.WorkRedis.Reset()
+			e.Database.Reset()
 			return nil
 		})},
 		{"Redis frozen", short(freezeRedis, thawRedis)},
 		{"Redis refused", short(redisAway, redisBack)},
 		{"PostgreSQL frozen", short(
-			func(s *stage.Stage) error { return s.Postgres.Pause() },
-			func(s *stage.Stage) error { return s.Postgres.Resume() })},
-		{"all killed", act(func(s *stage.Stage) error {
-			return errors.Join(killServe(s), anyWorker(s).Kill(), s.Redis.Kill(), s.Postgres.Kill(), s.Redis.Start(), s.Postgres.Start())
+			func(e *env.Environment) error { return e.Postgres.Pause() },
+			func(e *env.Environment) error { return e.Postgres.Resume() })},
+		{"all killed", act(func(e *env.Environment) error {
+			return errors.Join(killServe(e), anyWorker(e).Kill(), e.Redis.Kill(), e.Postgres.Kill(), e.Redis.Start(), e.Postgres.Start())
 		})},
 	}
 	for ctx.Err() == nil {
@@ -90,7 +90,7 @@ func jumpClock(ctx context.Context, r *Run) error {
 	deadline, _ := ctx.Deadline()
 	third := time.Until(deadline) / 3
 	for _, wrong := range []time.Duration{time.Hour, -time.Hour, 0} {
-		if err := r.Stage.Clock.Set(wrong); err != nil {
+		if err := r.Env.Clock.Set(wrong); err != nil {
 			return err
 		}
 		pause(ctx, third)

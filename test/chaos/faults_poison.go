@@ -10,7 +10,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/eventpulse/eventpulse/pkg/fault"
-	"github.com/eventpulse/eventpulse/test/chaos/stage"
+	"github.com/eventpulse/eventpulse/test/harness"
 )
 
 // poisonFaults put entries into the stream that nobody can store.
@@ -18,17 +18,17 @@ func poisonFaults() []Fault {
 	return []Fault{
 		{
 			Name: "work-poison", What: "entries that are no events, or that PostgreSQL refuses, straight into the stream",
-			Harm:   every(200*time.Millisecond, poisonOnce),
+			Inject: every(200*time.Millisecond, poisonOnce),
 			Expect: unharmed,
 		},
 		{
-			Name: "work-killed-while-burying", What: "poison in the stream; work dies before and after it has made a dead letter",
-			Harm:   poisonAnd(killAt(workOf, fault.DeadLetterBefore, fault.DeadLetterAfter)),
+			Name: "work-killed-dead-lettering", What: "poison in the stream; work dies before and after it has made a dead letter",
+			Inject: poisonAnd(killAt(workOf, fault.DeadLetterBefore, fault.DeadLetterAfter)),
 			Expect: unharmed,
 		},
 		{
 			Name: "work-poison-out-of-memory", What: "poison in the stream, and Redis refuses dead letters for lack of memory",
-			Harm:   poisonWithoutMemory,
+			Inject: poisonWithoutMemory,
 			Expect: unharmed,
 		},
 	}
@@ -44,15 +44,15 @@ type poison struct {
 // What dead letters say.
 const (
 	unreadable = "unreadable" // is no event
-	refused    = "rejected"   // by PostgreSQL, with its SQLSTATE as the code
+	rejected   = "rejected"   // by PostgreSQL, with its SQLSTATE as the code
 )
 
 // poisons are the kinds of poison. Each carries its token somewhere.
 var poisons = []poison{
-	{refused, "22P05", spoilt("payload", `{"a":"\u0000"}`)},
-	{refused, "22P02", spoilt("payload", `{"a":"\ud800"}`)},
-	{refused, "22003", spoilt("payload", `{"a":1e131072}`)},
-	{refused, "22P02", spoilt("payload", `{"a":`)},
+	{rejected, "22P05", spoilt("payload", `{"a":"\u0000"}`)},
+	{rejected, "22P02", spoilt("payload", `{"a":"\ud800"}`)},
+	{rejected, "22003", spoilt("payload", `{"a":1e131072}`)},
+	{rejected, "22P02", spoilt("payload", `{"a":`)},
 	{unreadable, "", spoilt("event_type", "\x00")},
 	{unreadable, "", spoilt("event_type", strings.Repeat("é", 300))},
 	{unreadable, "", spoilt("timestamp", "yesterday")},
@@ -83,9 +83,9 @@ func poisonOnce(ctx context.Context, r *Run) error {
 	for kind, p := range poisons {
 		token := fmt.Sprintf("%s%d %s%s", tokenBegin, kind, uuid.NewString(), tokenEnd)
 		tokens = append(tokens, token)
-		commands = append(commands, append([]string{"XADD", stage.StreamKey, "*"}, p.fields(token)...))
+		commands = append(commands, append([]string{"XADD", harness.StreamKey, "*"}, p.fields(token)...))
 	}
-	if _, err := stage.Redis(context.WithoutCancel(ctx), r.Stage.Redis.Addr(), commands...); err != nil {
+	if _, err := harness.Redis(context.WithoutCancel(ctx), r.Env.Redis.Addr(), commands...); err != nil {
 		return fmt.Errorf("put poison into the stream: %w", err)
 	}
 	for kind, token := range tokens {
@@ -94,8 +94,8 @@ func poisonOnce(ctx context.Context, r *Run) error {
 	return nil
 }
 
-// poisonAnd puts poison into the stream while the other harm is done.
-func poisonAnd(other harm) harm {
+// poisonAnd puts poison into the stream while another fault is injected.
+func poisonAnd(other injection) injection {
 	return func(ctx context.Context, r *Run) error {
 		done := make(chan error, 1)
 		go func() { done <- every(300*time.Millisecond, poisonOnce)(ctx, r) }()
@@ -107,7 +107,7 @@ func poisonAnd(other harm) harm {
 // poisonWithoutMemory lets the worker find poison when there is no memory for
 // dead letters: nothing may become of it until there is.
 func poisonWithoutMemory(ctx context.Context, r *Run) error {
-	work := workOf(r.Stage)
+	work := workOf(r.Env)
 	if err := work.Pause(); err != nil {
 		return err
 	}
@@ -116,19 +116,75 @@ func poisonWithoutMemory(ctx context.Context, r *Run) error {
 			return err
 		}
 	}
-	if err := redisDo("CONFIG", "SET", "maxmemory", "1")(r.Stage); err != nil {
+	if err := redisDo("CONFIG", "SET", "maxmemory", "1")(r.Env); err != nil {
 		return err
 	}
 	if err := work.Resume(); err != nil {
 		return err
 	}
 	<-ctx.Done()
-	letters, err := r.Stage.DeadLetters(context.WithoutCancel(ctx))
+	deadLetters, err := r.Env.DeadLetters(context.WithoutCancel(ctx))
 	if err != nil {
 		return err
 	}
-	if len(letters) > 0 {
-		r.note("%d dead letters were made before memory ran out", len(letters))
+	if len(deadLetters) > 0 {
+		r.note("%d dead letters were made before memory ran out", len(deadLetters))
 	}
-	return redisDo("CONFIG", "SET", "maxmemory", "0")(r.Stage)
+	return redisDo("CONFIG", "SET", "maxmemory", "0")(r.Env)
+}
+
+// poisonWithRedisFull lets the worker find poison among events in a Redis that
+// is at maxmemory and stays so: what can be stored must go on being stored,
+// acknowledged and trimmed all the while.
+// XADD is refused then, XACK and XTRIM are not, see
+// https://redis.io/docs/latest/operate/oss_and_stack/management/config/ on maxmemory.
+func poisonWithRedisFull(ctx context.Context, r *Run) error {
+	work := workOf(r.Env)
+	if err := work.Pause(); err != nil {
+		return err
+	}
+	for range 5 {
+		if err := poisonOnce(ctx, r); err != nil {
+			return err
+		}
+		pause(ctx, 100*time.Millisecond) // events come in between
+	}
+	before, err := pendingAll(context.WithoutCancel(ctx), r.Env)
+	if err != nil {
+		return err
+	}
+	if err := redisDo("CONFIG", "SET", "maxmemory", "1")(r.Env); err != nil {
+		return err
+	}
+	if err := work.Resume(); err != nil {
+		return err
+	}
+	err = r.onlyPoisonIsLeft(ctx)
+	r.note("%.0f entries were pending when memory ran out", before)
+	<-ctx.Done()
+	// Only now, so that the dead letters can be looked at: nothing above needed it.
+	return errors.Join(err, redisDo("CONFIG", "SET", "maxmemory", "0")(r.Env))
+}
+
+// onlyPoisonIsLeft waits until the stream holds and the group has pending no
+// more than the poison, and says what is left when that does not come. A
+// worker that waits for memory never gets there.
+func (r *Run) onlyPoisonIsLeft(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), r.Options.generous(30*time.Second))
+	defer cancel()
+	var pending float64
+	var unread bool
+	for {
+		backlog, err := r.Env.Backlog(ctx)
+		if err == nil {
+			pending, unread = float64(backlog.Pending), backlog.Undelivered
+			if !unread && backlog.Pending <= int64(r.poisons()) {
+				return nil
+			}
+		}
+		if ctx.Err() != nil {
+			return fmt.Errorf("with Redis full %.0f entries stay pending, of which %d are poison; more are unread: %v", pending, r.poisons(), unread)
+		}
+		pause(ctx, 50*time.Millisecond)
+	}
 }

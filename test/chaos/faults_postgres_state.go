@@ -9,7 +9,7 @@ import (
 
 	"github.com/uptrace/bun/driver/pgdriver"
 
-	"github.com/eventpulse/eventpulse/test/chaos/stage"
+	"github.com/eventpulse/eventpulse/test/chaos/env"
 )
 
 // postgresStateFaults are PostgreSQL being up, and unwilling or unable.
@@ -18,37 +18,37 @@ func postgresStateFaults() []Fault {
 		{
 			Name: "postgres-table-locked", What: "somebody holds an exclusive lock on the table for a minute",
 			Window: time.Minute,
-			Harm:   lockTable,
+			Inject: lockTable,
 			Expect: unharmed,
 		},
 		{
 			Name: "postgres-disk-full", What: "the disk under the table is full: 53100",
-			Stage:  func(c *stage.Config) { c.TableDisk = 256 << 20 },
-			Harm:   hold(func(s *stage.Stage) error { return s.TableDisk.Fill(0) }, func(s *stage.Stage) error { return s.TableDisk.Empty() }),
+			Env:    func(c *env.Config) { c.TableDisk = 256 << 20 },
+			Inject: hold(func(e *env.Environment) error { return e.TableDisk.Fill(0) }, func(e *env.Environment) error { return e.TableDisk.Empty() }),
 			Expect: unharmed,
 		},
 		{
 			Name: "postgres-wal-disk-full", What: "the disk under the write-ahead log is full: PostgreSQL panics, and is started when there is space",
-			Stage:  func(c *stage.Config) { c.PostgresDisk = 768 << 20 },
-			Harm:   hold(fillPostgresDisk, revivePostgres),
+			Env:    func(c *env.Config) { c.PostgresDisk = 768 << 20 },
+			Inject: hold(fillPostgresDisk, revivePostgres),
 			Expect: unharmed,
 		},
 		{
 			Name: "postgres-too-many-connections", What: "others take every connection: 53300",
-			Stage: func(c *stage.Config) {
+			Env: func(c *env.Config) {
 				c.PostgresSettings = append(c.PostgresSettings, "max_connections=24", "superuser_reserved_connections=0")
 			},
-			Harm:   takeConnections,
+			Inject: takeConnections,
 			Expect: unharmed,
 		},
 		{
 			Name: "postgres-sessions-ended", What: "pg_terminate_backend of all sessions of work, 5 times a second",
-			Harm:   every(200*time.Millisecond, act(query(endSessions))),
+			Inject: every(200*time.Millisecond, act(query(endSessions))),
 			Expect: unharmed,
 		},
 		{
 			Name: "postgres-readonly", What: "PostgreSQL takes no writes, as after a failover: 25006",
-			Harm:   hold(setReadOnly("on"), setReadOnly("off")),
+			Inject: hold(setReadOnly("on"), setReadOnly("off")),
 			Expect: unharmed,
 		},
 	}
@@ -56,18 +56,18 @@ func postgresStateFaults() []Fault {
 
 // endSessions ends every session but the harness's own.
 const endSessions = `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-	WHERE backend_type = 'client backend' AND application_name <> '` + stage.ApplicationName + `'`
+	WHERE backend_type = 'client backend' AND application_name <> '` + env.ApplicationName + `'`
 
 // query runs a statement on PostgreSQL itself.
 func query(text string) step {
-	return func(s *stage.Stage) error {
-		_, err := s.DB.ExecContext(context.Background(), text)
+	return func(e *env.Environment) error {
+		_, err := e.DB.ExecContext(context.Background(), text)
 		return err
 	}
 }
 
 func lockTable(ctx context.Context, r *Run) error {
-	tx, err := r.Stage.DB.BeginTx(context.WithoutCancel(ctx), nil)
+	tx, err := r.Env.DB.BeginTx(context.WithoutCancel(ctx), nil)
 	if err != nil {
 		return err
 	}
@@ -77,29 +77,29 @@ func lockTable(ctx context.Context, r *Run) error {
 }
 
 // fillPostgresDisk leaves no room and makes PostgreSQL want some.
-func fillPostgresDisk(s *stage.Stage) error {
-	if err := s.PostgresDisk.Fill(0); err != nil {
+func fillPostgresDisk(e *env.Environment) error {
+	if err := e.PostgresDisk.Fill(0); err != nil {
 		return err
 	}
 	// It fails, or not, with the server: that is the point.
-	_ = query("SELECT pg_switch_wal()")(s)
+	_ = query("SELECT pg_switch_wal()")(e)
 	return nil
 }
 
-func revivePostgres(s *stage.Stage) error {
-	if err := s.PostgresDisk.Empty(); err != nil {
+func revivePostgres(e *env.Environment) error {
+	if err := e.PostgresDisk.Empty(); err != nil {
 		return err
 	}
-	_ = s.Postgres.Kill() // it may have ended by itself
-	return s.Postgres.Start()
+	_ = e.Postgres.Kill() // it may have ended by itself
+	return e.Postgres.Start()
 }
 
 // setReadOnly makes the server read-only, or writable, for all sessions.
 func setReadOnly(value string) step {
-	return func(s *stage.Stage) error {
+	return func(e *env.Environment) error {
 		return errors.Join(
-			query("ALTER SYSTEM SET default_transaction_read_only = "+value)(s),
-			query("SELECT pg_reload_conf()")(s),
+			query("ALTER SYSTEM SET default_transaction_read_only = "+value)(e),
+			query("SELECT pg_reload_conf()")(e),
 		)
 	}
 }
@@ -107,7 +107,7 @@ func setReadOnly(value string) step {
 // takeConnections ends the sessions of work and takes every place there is.
 func takeConnections(ctx context.Context, r *Run) error {
 	// One for ourselves, before there is none.
-	own, err := r.Stage.DB.Conn(context.WithoutCancel(ctx))
+	own, err := r.Env.DB.Conn(context.WithoutCancel(ctx))
 	if err != nil {
 		return err
 	}
@@ -120,7 +120,7 @@ func takeConnections(ctx context.Context, r *Run) error {
 	}()
 	for ctx.Err() == nil {
 		db := sql.OpenDB(pgdriver.NewConnector(
-			pgdriver.WithDSN(r.Stage.Postgres.URL()), pgdriver.WithApplicationName(stage.ApplicationName)))
+			pgdriver.WithDSN(r.Env.Postgres.URL()), pgdriver.WithApplicationName(env.ApplicationName)))
 		if err := db.PingContext(ctx); err == nil {
 			taken = append(taken, db) // and keeps its one connection
 			continue

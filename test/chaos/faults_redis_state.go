@@ -9,7 +9,8 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/eventpulse/eventpulse/test/chaos/stage"
+	"github.com/eventpulse/eventpulse/test/chaos/env"
+	"github.com/eventpulse/eventpulse/test/harness"
 )
 
 // redisStateFaults are Redis being up, and unwilling or unable.
@@ -17,86 +18,86 @@ func redisStateFaults() []Fault {
 	return []Fault{
 		{
 			Name: "redis-out-of-memory", What: "maxmemory is reached (noeviction)",
-			Harm:   hold(redisDo("CONFIG", "SET", "maxmemory", "1"), redisDo("CONFIG", "SET", "maxmemory", "0")),
+			Inject: hold(redisDo("CONFIG", "SET", "maxmemory", "1"), redisDo("CONFIG", "SET", "maxmemory", "0")),
 			Expect: unharmed,
 		},
 		{
 			Name: "redis-disk-full", What: "the disk of Redis is full (appendfsync everysec): MISCONF",
-			Stage: func(c *stage.Config) {
+			Env: func(c *env.Config) {
 				c.RedisDisk = 128 << 20
 				c.RedisArgs = append(c.RedisArgs, "--appendfsync", "everysec")
 			},
-			Harm:   hold(fillRedisDisk, func(s *stage.Stage) error { return s.RedisDisk.Empty() }),
+			Inject: hold(fillRedisDisk, func(e *env.Environment) error { return e.RedisDisk.Empty() }),
 			Expect: unharmed,
 		},
 		{
 			Name: "redis-disk-full-always", What: "the disk of Redis is full (appendfsync always): Redis ends itself, and is started when there is space",
-			Stage:  func(c *stage.Config) { c.RedisDisk = 128 << 20 },
-			Harm:   hold(fillRedisDisk, reviveRedis),
+			Env:    func(c *env.Config) { c.RedisDisk = 128 << 20 },
+			Inject: hold(fillRedisDisk, reviveRedis),
 			Expect: unharmed,
 		},
 		{
 			Name: "redis-loading", What: "Redis is killed and takes long to load its data: LOADING",
-			Stage:  func(c *stage.Config) { c.RedisArgs = append(c.RedisArgs, "--key-load-delay", "500") },
-			Harm:   every(2*time.Second, act(steps(manyKeys, killRedis))),
+			Env:    func(c *env.Config) { c.RedisArgs = append(c.RedisArgs, "--key-load-delay", "500") },
+			Inject: every(2*time.Second, act(steps(manyKeys, killRedis))),
 			Expect: unharmed,
 		},
 		{
 			Name: "redis-flushed", What: "FLUSHALL, about every 4 s; what Redis was told to forget is counted apart",
-			Harm:   every(4*time.Second, flush),
+			Inject: every(4*time.Second, flush),
 			Expect: unharmed,
 		},
 		{
 			Name: "redis-group-destroyed", What: "XGROUP DESTROY, about every 3 s",
-			Harm:   every(3*time.Second, act(redisDo("XGROUP", "DESTROY", stage.StreamKey, stage.Group))),
+			Inject: every(3*time.Second, act(redisDo("XGROUP", "DESTROY", harness.StreamKey, harness.Group))),
 			Expect: unharmed,
 		},
 		{
 			Name: "redis-readonly", What: "Redis has become a replica: READONLY",
-			Harm:   hold(redisDo("REPLICAOF", "127.0.0.1", "1"), redisDo("REPLICAOF", "NO", "ONE")),
+			Inject: hold(redisDo("REPLICAOF", "127.0.0.1", "1"), redisDo("REPLICAOF", "NO", "ONE")),
 			Expect: unharmed,
 		},
 		{
 			Name: "redis-no-replicas", What: "Redis misses replicas it must have: NOREPLICAS",
-			Harm:   hold(redisDo("CONFIG", "SET", "min-replicas-to-write", "1"), redisDo("CONFIG", "SET", "min-replicas-to-write", "0")),
+			Inject: hold(redisDo("CONFIG", "SET", "min-replicas-to-write", "1"), redisDo("CONFIG", "SET", "min-replicas-to-write", "0")),
 			Expect: unharmed,
 		},
 		{
 			Name: "redis-wrong-type", What: "something else stands at the stream's key",
-			Harm: hold(
-				redisAtOnce([]string{"RENAME", stage.StreamKey, "set-aside"}, []string{"SET", stage.StreamKey, "no stream"}),
-				redisAtOnce([]string{"DEL", stage.StreamKey}, []string{"RENAME", "set-aside", stage.StreamKey})),
+			Inject: hold(
+				redisAtOnce([]string{"RENAME", harness.StreamKey, "renamed"}, []string{"SET", harness.StreamKey, "no stream"}),
+				redisAtOnce([]string{"DEL", harness.StreamKey}, []string{"RENAME", "renamed", harness.StreamKey})),
 			Expect: unharmed,
 		},
 	}
 }
 
-func fillRedisDisk(s *stage.Stage) error { return s.RedisDisk.Fill(64 << 10) }
+func fillRedisDisk(e *env.Environment) error { return e.RedisDisk.Fill(64 << 10) }
 
 // reviveRedis starts Redis where it has ended by itself.
-func reviveRedis(s *stage.Stage) error {
-	if err := s.RedisDisk.Empty(); err != nil {
+func reviveRedis(e *env.Environment) error {
+	if err := e.RedisDisk.Empty(); err != nil {
 		return err
 	}
-	_ = s.Redis.Kill() // it says that Redis does not run, which it should not
-	return s.Redis.Start()
+	_ = e.Redis.Kill() // it says that Redis does not run, which it should not
+	return e.Redis.Start()
 }
 
 // manyKeys gives Redis enough to load for some seconds.
-func manyKeys(s *stage.Stage) error {
+func manyKeys(e *env.Environment) error {
 	const keys = 6000
 	commands := make([][]string, keys)
 	for i := range commands {
 		commands[i] = []string{"SET", "ballast:" + strconv.Itoa(i), "x"}
 	}
-	_, err := stage.Redis(context.Background(), s.Redis.Addr(), commands...)
+	_, err := harness.Redis(context.Background(), e.Redis.Addr(), commands...)
 	return err
 }
 
 // flush tells Redis to forget everything, and notes what that was.
 func flush(_ context.Context, r *Run) error {
-	replies, err := stage.Redis(context.Background(), r.Stage.Redis.Addr(),
-		[]string{"MULTI"}, []string{"XRANGE", stage.StreamKey, "-", "+"}, []string{"FLUSHALL"}, []string{"EXEC"})
+	replies, err := harness.Redis(context.Background(), r.Env.Redis.Addr(),
+		[]string{"MULTI"}, []string{"XRANGE", harness.StreamKey, "-", "+"}, []string{"FLUSHALL"}, []string{"EXEC"})
 	if err != nil {
 		return err
 	}
@@ -105,7 +106,7 @@ func flush(_ context.Context, r *Run) error {
 		return fmt.Errorf("FLUSHALL: %v", replies[3])
 	}
 	var ids []uuid.UUID
-	for _, entry := range stage.Entries(results[0]) {
+	for _, entry := range harness.Entries(results[0]) {
 		text, _ := entry.Fields["event_id"].(string)
 		id, err := uuid.Parse(text)
 		if err != nil {

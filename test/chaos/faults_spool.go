@@ -14,8 +14,8 @@ import (
 	"time"
 
 	"github.com/eventpulse/eventpulse/pkg/fault"
-	"github.com/eventpulse/eventpulse/test/chaos/stage"
-	"github.com/eventpulse/eventpulse/test/chaos/traffic"
+	"github.com/eventpulse/eventpulse/test/chaos/env"
+	"github.com/eventpulse/eventpulse/test/chaos/load"
 )
 
 // spoolFaults are what happens to serve, and to its disk, while it has to do
@@ -24,57 +24,57 @@ func spoolFaults() []Fault {
 	return []Fault{
 		{
 			Name: "serve-killed-before-spooling", What: "Redis away; serve dies before it writes to the spool",
-			Harm:   while(redisAway, redisBack, killAt(serveOf, fault.SpoolBefore)),
+			Inject: while(redisAway, redisBack, killAt(serveOf, fault.SpoolBefore)),
 			Expect: Expect{Share: most},
 		},
 		{
 			Name: "serve-killed-while-spooling", What: "Redis away; kill -9 of serve at any moment of its writing, about every 1.5 s",
-			Harm:   while(redisAway, redisBack, every(1500*time.Millisecond, act(killServe))),
+			Inject: while(redisAway, redisBack, every(1500*time.Millisecond, act(killServe))),
 			Expect: Expect{Share: most},
 		},
 		{
 			Name: "serve-killed-after-spooling", What: "Redis away; serve dies when the events are on disk and the producer has no answer",
-			Harm:   while(redisAway, redisBack, killAt(serveOf, fault.SpoolAfter)),
+			Inject: while(redisAway, redisBack, killAt(serveOf, fault.SpoolAfter)),
 			Expect: Expect{Share: most},
 		},
 		{
 			Name: "serve-killed-while-draining", What: "Redis comes and goes; serve dies when part of the spool is on the stream and it does not know yet",
-			Harm:   drainAndDie,
+			Inject: drainAndDie,
 			Expect: Expect{Share: most},
 		},
 		{
 			Name: "redis-away-serve-killed", What: "Redis away all the time; kill -9 of serve, about every 10 s; ready whenever it is up",
-			Harm:   while(redisAway, redisBack, every(10*time.Second, act(killServe))),
+			Inject: while(redisAway, redisBack, every(10*time.Second, act(killServe))),
 			Expect: Expect{Share: most, Ready: true},
 			Outage: &Outage{},
 		},
 		{
 			Name: "spool-disk-full", What: "Redis away; the 24 MB disk under the spool fills, and later has space again",
-			Stage:  func(c *stage.Config) { c.SpoolDisk = 24 << 20 },
+			Env:    func(c *env.Config) { c.SpoolDisk = 24 << 20 },
 			Load:   padded(paddingThatFills),
-			Harm:   fillSpoolDisk,
+			Inject: fillSpoolDisk,
 			Expect: Expect{Share: few, Busy: true},
 		},
 		{
 			Name: "spool-fsync-fails", What: "Redis away; fsync of the spool fails: nothing more is acknowledged until serve is started anew",
-			Harm:   failFsync,
+			Inject: failFsync,
 			Expect: Expect{Share: none, Busy: true},
 		},
 		{
 			Name: "spool-bit-flipped", What: "Redis away; serve is killed, a bit of an event in the spool is flipped, serve is started",
-			Harm:   flipBit,
+			Inject: flipBit,
 			Expect: Expect{Share: some},
 		},
 		{
 			Name: "spool-shared", What: "Redis away; a second serve is started on the same spool: it must not come up, and the first go on",
-			Harm:   while(redisAway, redisBack, secondServe),
+			Inject: while(redisAway, redisBack, secondServe),
 			Expect: Expect{Share: nearlyAll, Ready: true},
 		},
 	}
 }
 
-func padded(bytes int) func(*traffic.Config, *traffic.Maker) {
-	return func(_ *traffic.Config, m *traffic.Maker) { m.Padding = bytes }
+func padded(bytes int) func(*load.Config, *load.Maker) {
+	return func(_ *load.Config, m *load.Maker) { m.Padding = bytes }
 }
 
 // drainAndDie lets the spool fill for a moment, then drain until serve dies of
@@ -82,14 +82,14 @@ func padded(bytes int) func(*traffic.Config, *traffic.Maker) {
 func drainAndDie(ctx context.Context, r *Run) error {
 	died := 0
 	for ctx.Err() == nil {
-		if err := redisAway(r.Stage); err != nil {
+		if err := redisAway(r.Env); err != nil {
 			return err
 		}
 		pause(ctx, time.Second)
 		attempt, cancel := context.WithTimeout(ctx, 3*time.Second)
 		done := make(chan error, 1)
-		go func() { done <- r.Stage.KillAt(attempt, r.Stage.Serve, fault.SpoolDrain) }()
-		if err := redisBack(r.Stage); err != nil {
+		go func() { done <- r.Env.KillAt(attempt, r.Env.Serve, fault.SpoolDrain) }()
+		if err := redisBack(r.Env); err != nil {
 			cancel()
 			return err
 		}
@@ -106,7 +106,7 @@ func drainAndDie(ctx context.Context, r *Run) error {
 		return fmt.Errorf("nobody came by %s", fault.SpoolDrain)
 	}
 	r.note("died %d× at %s", died, fault.SpoolDrain)
-	return redisBack(r.Stage)
+	return redisBack(r.Env)
 }
 
 // paddingThatFills makes events large enough to fill the disk quickly.
@@ -119,41 +119,41 @@ func fillSpoolDisk(ctx context.Context, r *Run) error {
 	toFill := time.Until(deadline) * 2 / 3
 	full, cancel := context.WithTimeout(ctx, toFill)
 	defer cancel()
-	if err := redisAway(r.Stage); err != nil {
+	if err := redisAway(r.Env); err != nil {
 		return err
 	}
 	// A third of what is to come, and half of the disk at most.
 	leave := min(r.Options.Rate*paddingThatFills*toFill.Seconds()/3, 12<<20)
-	if err := r.Stage.SpoolDisk.Fill(int64(leave)); err != nil {
+	if err := r.Env.SpoolDisk.Fill(int64(leave)); err != nil {
 		return err
 	}
 	<-full.Done()
-	free, err := r.Stage.SpoolDisk.Free()
+	free, err := r.Env.SpoolDisk.Free()
 	if err != nil {
 		return err
 	}
 	r.note("%d KB were free when it was full", free>>10)
-	if err := r.Stage.SpoolDisk.Empty(); err != nil {
+	if err := r.Env.SpoolDisk.Empty(); err != nil {
 		return err
 	}
 	emptied := r.Load.Now()
 	<-ctx.Done()
-	after := traffic.Summarize(r.Load.Shots(), traffic.Span{From: emptied + time.Second, To: r.Load.Now()})
-	if after.Valid[traffic.Accepted] == 0 && after.SentValid() > 0 {
+	after := load.Summarize(r.Load.Shots(), load.Span{From: emptied + time.Second, To: r.Load.Now()})
+	if after.Valid[load.Accepted] == 0 && after.SentValid() > 0 {
 		r.fail("nothing was accepted when the disk had space again and Redis was still away")
 	}
-	return redisBack(r.Stage)
+	return redisBack(r.Env)
 }
 
 // failFsync makes every fsync of the spool fail. What it had accepted before
 // must not be lost by that, and nothing may be accepted on top.
 func failFsync(ctx context.Context, r *Run) error {
-	if err := redisAway(r.Stage); err != nil {
+	if err := redisAway(r.Env); err != nil {
 		return err
 	}
 	deadline, _ := ctx.Deadline()
 	pause(ctx, time.Until(deadline)/4)
-	heal, err := r.Stage.FailAt(r.Stage.Serve, fault.SpoolSync)
+	heal, err := r.Env.FailAt(r.Env.Serve, fault.SpoolSync)
 	if err != nil {
 		return err
 	}
@@ -165,11 +165,11 @@ func failFsync(ctx context.Context, r *Run) error {
 		return err
 	}
 	<-ctx.Done()
-	poisoned := traffic.Summarize(r.Load.Shots(), traffic.Span{From: failing + 500*time.Millisecond, To: r.Load.Now()})
-	if n := poisoned.Valid[traffic.Accepted]; n > 0 {
+	poisoned := load.Summarize(r.Load.Shots(), load.Span{From: failing + 500*time.Millisecond, To: r.Load.Now()})
+	if n := poisoned.Valid[load.Accepted]; n > 0 {
 		r.fail("%d events were accepted into a spool whose fsync had failed", n)
 	}
-	if err := redisBack(r.Stage); err != nil {
+	if err := redisBack(r.Env); err != nil {
 		return err
 	}
 	return terminate(serveOf)(ctx, r)
@@ -177,21 +177,21 @@ func failFsync(ctx context.Context, r *Run) error {
 
 // flipBit damages one event in the spool while serve is down.
 func flipBit(ctx context.Context, r *Run) error {
-	if err := redisAway(r.Stage); err != nil {
+	if err := redisAway(r.Env); err != nil {
 		return err
 	}
 	deadline, _ := ctx.Deadline()
 	pause(ctx, time.Until(deadline)/2)
-	r.Stage.Serve.Remove()
-	number, places, err := damageSpool(r.Stage.SpoolDir)
-	if err = errors.Join(err, r.Stage.Serve.Start()); err != nil {
-		return errors.Join(err, redisBack(r.Stage))
+	r.Env.Serve.Remove()
+	number, places, err := damageSpool(r.Env.SpoolDir)
+	if err = errors.Join(err, r.Env.Serve.Start()); err != nil {
+		return errors.Join(err, redisBack(r.Env))
 	}
 	// A record may hold all events of a request.
-	r.damage(traffic.DefaultConfig().MaxBatch)
+	r.damage(load.DefaultConfig().MaxBatch)
 	r.note("event %d was damaged at %d places", number, places)
 	<-ctx.Done()
-	return redisBack(r.Stage)
+	return redisBack(r.Env)
 }
 
 // damageSpool flips a bit of every copy of one event in the files of a spool.
@@ -245,7 +245,7 @@ func findMarker(b []byte) ([]byte, uint32) {
 // secondServe expects a serve on a spool that is in use to give up, or at
 // least never to be ready.
 func secondServe(ctx context.Context, r *Run) error {
-	second, admin, err := r.Stage.SecondServe()
+	second, admin, err := r.Env.SecondServe()
 	if err != nil {
 		return err
 	}
@@ -254,7 +254,7 @@ func secondServe(ctx context.Context, r *Run) error {
 	}
 	defer second.Remove()
 	for ctx.Err() == nil {
-		if stage.Probe(ctx, admin+"/readyz") {
+		if env.Probe(ctx, admin+"/readyz") {
 			return errors.New("a second serve came up on a spool that is in use")
 		}
 		pause(ctx, 50*time.Millisecond)

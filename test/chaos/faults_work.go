@@ -7,8 +7,9 @@ import (
 	"time"
 
 	"github.com/eventpulse/eventpulse/pkg/fault"
-	"github.com/eventpulse/eventpulse/test/chaos/stage"
-	"github.com/eventpulse/eventpulse/test/chaos/traffic"
+	"github.com/eventpulse/eventpulse/test/chaos/env"
+	"github.com/eventpulse/eventpulse/test/chaos/load"
+	"github.com/eventpulse/eventpulse/test/harness"
 )
 
 // workFaults are what happens to workers. They are nothing to serve.
@@ -16,68 +17,68 @@ func workFaults() []Fault {
 	return []Fault{
 		{
 			Name: "work-killed", What: "kill -9 of work, about every 2 s",
-			Harm:   every(2*time.Second, act(func(s *stage.Stage) error { return workOf(s).Kill() })),
+			Inject: every(2*time.Second, act(func(e *env.Environment) error { return workOf(e).Kill() })),
 			Expect: unharmed,
 		},
 		{
 			Name: "work-killed-after-read", What: "work dies when it has read and done nothing yet",
-			Harm:   killAt(workOf, fault.WorkRead),
+			Inject: killAt(workOf, fault.WorkRead),
 			Expect: unharmed,
 		},
 		{
 			Name: "work-killed-before-commit", What: "work dies before it writes to PostgreSQL",
-			Harm:   killAt(workOf, fault.WorkBefore),
+			Inject: killAt(workOf, fault.WorkBefore),
 			Expect: unharmed,
 		},
 		{
 			Name: "work-killed-after-commit", What: "work dies when PostgreSQL has the events and Redis does not know",
-			Harm:   killAt(workOf, fault.WorkAfter),
+			Inject: killAt(workOf, fault.WorkAfter),
 			Expect: unharmed,
 		},
 		{
 			Name: "work-terminated", What: "SIGTERM to work under load, about every 3 s",
-			Harm:   every(3*time.Second, terminate(workOf)),
+			Inject: every(3*time.Second, terminate(workOf)),
 			Expect: unharmed,
 		},
 		{
 			Name: "work-gone", What: "one of two workers dies for good with deliveries in hand: the other has stored them 90 s later",
-			Stage: func(c *stage.Config) {
+			Env: func(c *env.Config) {
 				c.Workers = 2
 				c.Settings["worker.claim_after"] = "60s"
 			},
 			Window: 100 * time.Second,
-			Harm:   goneForGood,
+			Inject: goneForGood,
 			Expect: unharmed,
 		},
 		{
 			Name: "work-killed-after-claim", What: "one of two workers dies for good with deliveries in hand; the other dies when it has claimed them, and is started again",
-			Stage: func(c *stage.Config) {
+			Env: func(c *env.Config) {
 				c.Workers = 2
 				c.Settings["worker.claim_after"] = "2s"
 			},
-			Harm:   dieOverClaims,
+			Inject: dieOverClaims,
 			Expect: unharmed,
 		},
 		{
 			Name: "work-frozen", What: "SIGSTOP of one of two workers past the claim time, then awake",
-			Stage: func(c *stage.Config) {
+			Env: func(c *env.Config) {
 				c.Workers = 2
 				c.Settings["worker.claim_after"] = "2s"
 			},
-			Harm: every(time.Second, func(ctx context.Context, r *Run) error {
-				err := workOf(r.Stage).Pause()
+			Inject: every(time.Second, func(ctx context.Context, r *Run) error {
+				err := workOf(r.Env).Pause()
 				pause(ctx, 6*time.Second)
-				return errors.Join(err, workOf(r.Stage).Resume())
+				return errors.Join(err, workOf(r.Env).Resume())
 			}),
 			Expect: unharmed,
 		},
 		{
 			Name: "work-overlapping", What: "three workers, two of five events posted again, one worker killed about every 3 s",
-			Stage: func(c *stage.Config) { c.Workers = 3 },
-			Load: func(c *traffic.Config, _ *traffic.Maker) {
+			Env: func(c *env.Config) { c.Workers = 3 },
+			Load: func(c *load.Config, _ *load.Maker) {
 				c.Again = 0.4
 			},
-			Harm:   every(3*time.Second, act(func(s *stage.Stage) error { return workOf(s).Kill() })),
+			Inject: every(3*time.Second, act(func(e *env.Environment) error { return workOf(e).Kill() })),
 			Expect: unharmed,
 		},
 	}
@@ -87,13 +88,13 @@ func workFaults() []Fault {
 // dead, and waits for the other to have stored them.
 func goneForGood(ctx context.Context, r *Run) error {
 	limit := 90 * time.Second
-	gone := workOf(r.Stage)
+	gone := workOf(r.Env)
 	gone.Abandon()
-	if err := r.Stage.KillAt(ctx, gone, fault.WorkRead); err != nil {
+	if err := r.Env.KillAt(ctx, gone, fault.WorkRead); err != nil {
 		return err
 	}
 	died := time.Now()
-	left, err := pendingOf(ctx, r.Stage, gone.Name())
+	left, err := pendingOf(ctx, r.Env, gone.Name())
 	if err != nil {
 		return err
 	}
@@ -111,7 +112,7 @@ func goneForGood(ctx context.Context, r *Run) error {
 			return fmt.Errorf("%d of %d deliveries of the dead worker are still pending after %v", pending, left, limit)
 		}
 		pause(context.WithoutCancel(ctx), 200*time.Millisecond)
-		if pending, err = pendingOf(context.WithoutCancel(ctx), r.Stage, gone.Name()); err != nil {
+		if pending, err = pendingOf(context.WithoutCancel(ctx), r.Env, gone.Name()); err != nil {
 			return err
 		}
 	}
@@ -123,22 +124,22 @@ func goneForGood(ctx context.Context, r *Run) error {
 // dieOverClaims kills one of two workers for good with deliveries in hand, and
 // the other when it has claimed them and done nothing yet.
 func dieOverClaims(ctx context.Context, r *Run) error {
-	gone, peer := r.Stage.Workers[0], r.Stage.Workers[1]
+	gone, peer := r.Env.Workers[0], r.Env.Workers[1]
 	gone.Abandon()
-	if err := r.Stage.KillAt(ctx, gone, fault.WorkRead); err != nil {
+	if err := r.Env.KillAt(ctx, gone, fault.WorkRead); err != nil {
 		return err
 	}
-	left, err := pendingOf(context.WithoutCancel(ctx), r.Stage, gone.Name())
+	left, err := pendingOf(context.WithoutCancel(ctx), r.Env, gone.Name())
 	if err != nil {
 		return err
 	}
 	if left == 0 {
 		return fmt.Errorf("%s died with nothing in hand", gone.Name())
 	}
-	if err := r.Stage.KillAt(ctx, peer, fault.WorkClaim); err != nil {
+	if err := r.Env.KillAt(ctx, peer, fault.WorkClaim); err != nil {
 		return err
 	}
-	still, err := pendingOf(context.WithoutCancel(ctx), r.Stage, gone.Name())
+	still, err := pendingOf(context.WithoutCancel(ctx), r.Env, gone.Name())
 	if err != nil {
 		return err
 	}
@@ -152,14 +153,14 @@ func dieOverClaims(ctx context.Context, r *Run) error {
 
 // pendingOf returns how many deliveries a consumer has not acknowledged; none
 // when there is no such consumer any more.
-func pendingOf(ctx context.Context, s *stage.Stage, consumer string) (int64, error) {
-	replies, err := stage.Redis(ctx, s.Redis.Addr(), []string{"XINFO", "CONSUMERS", stage.StreamKey, stage.Group})
+func pendingOf(ctx context.Context, e *env.Environment, consumer string) (int64, error) {
+	replies, err := harness.Redis(ctx, e.Redis.Addr(), []string{"XINFO", "CONSUMERS", harness.StreamKey, harness.Group})
 	if err != nil {
 		return 0, err
 	}
 	consumers, _ := replies[0].([]any)
 	for _, c := range consumers {
-		if fields := stage.Fields(c); fields["name"] == consumer {
+		if fields := harness.Fields(c); fields["name"] == consumer {
 			n, _ := fields["pending"].(int64)
 			return n, nil
 		}

@@ -6,7 +6,8 @@ import (
 	"os"
 	"strings"
 
-	"github.com/eventpulse/eventpulse/test/chaos/stage"
+	"github.com/eventpulse/eventpulse/test/chaos/env"
+	"github.com/eventpulse/eventpulse/test/harness"
 )
 
 // gauge is something that must not grow with time.
@@ -21,33 +22,33 @@ type gauge struct {
 const megabyte = 1 << 20
 
 // reading reads a gauge.
-type reading = func(context.Context, *stage.Stage) (float64, error)
+type reading = func(context.Context, *env.Environment) (float64, error)
 
 func gauges() []gauge {
-	ofProcess := func(who func(*stage.Stage) *stage.Child, read func(pid int) float64) reading {
-		return func(_ context.Context, s *stage.Stage) (float64, error) { return read(who(s).PID()), nil }
+	ofProcess := func(who func(*env.Environment) *env.Child, read func(pid int) float64) reading {
+		return func(_ context.Context, e *env.Environment) (float64, error) { return read(who(e).PID()), nil }
 	}
 	megabytes := func(pid int) float64 { return float64(memory(pid)) / megabyte }
-	metric := func(admin func(*stage.Stage) string, name string) reading {
-		return func(ctx context.Context, s *stage.Stage) (float64, error) {
-			v, _, err := stage.Metric(ctx, admin(s), name)
+	metric := func(admin func(*env.Environment) string, name string) reading {
+		return func(ctx context.Context, e *env.Environment) (float64, error) {
+			v, _, err := env.Metric(ctx, admin(e), name)
 			return v, err
 		}
 	}
 	// Producers open as many connections as they like, each of which is a file
 	// and a goroutine until they close it.
 	butConnections := func(read reading) reading {
-		return func(ctx context.Context, s *stage.Stage) (float64, error) {
-			all, err := read(ctx, s)
+		return func(ctx context.Context, e *env.Environment) (float64, error) {
+			all, err := read(ctx, e)
 			if err != nil {
 				return 0, err
 			}
-			connections, _, err := stage.Metric(ctx, s.ServeAdmin, "eventpulse_httpserver_connections")
+			connections, _, err := env.Metric(ctx, e.ServeAdmin, "eventpulse_httpserver_connections")
 			return max(0, all-connections), err
 		}
 	}
-	serve := func(s *stage.Stage) string { return s.ServeAdmin }
-	work := func(s *stage.Stage) string { return s.WorkAdmin[0] }
+	serve := func(e *env.Environment) string { return e.ServeAdmin }
+	work := func(e *env.Environment) string { return e.WorkAdmin[0] }
 	return []gauge{
 		{"serve MB", 12, ofProcess(serveOf, megabytes)},
 		{"work MB", 12, ofProcess(workOf, megabytes)},
@@ -55,11 +56,11 @@ func gauges() []gauge {
 		{"work goroutines", 50, metric(work, "go_goroutines")},
 		{"serve files", 50, butConnections(ofProcess(serveOf, openFiles))},
 		{"work files", 50, ofProcess(workOf, openFiles)},
-		{"stream", 20_000, func(ctx context.Context, s *stage.Stage) (float64, error) {
-			return redisNumber(ctx, s, "XLEN", stage.StreamKey)
+		{"stream", 20_000, func(ctx context.Context, e *env.Environment) (float64, error) {
+			return redisNumber(ctx, e, "XLEN", harness.StreamKey)
 		}},
 		{"pending", 5_000, pendingAll},
-		{"spooled", 100, metric(serve, stage.BacklogMetric)},
+		{"spooled", 100, metric(serve, env.BacklogMetric)},
 		{"redis MB", 12, redisMemory},
 	}
 }
@@ -69,8 +70,8 @@ func openFiles(pid int) float64 {
 	return float64(len(files))
 }
 
-func redisNumber(ctx context.Context, s *stage.Stage, command ...string) (float64, error) {
-	replies, err := stage.Redis(ctx, s.Redis.Addr(), command)
+func redisNumber(ctx context.Context, e *env.Environment, command ...string) (float64, error) {
+	replies, err := harness.Redis(ctx, e.Redis.Addr(), command)
 	if err != nil {
 		return 0, err
 	}
@@ -78,8 +79,8 @@ func redisNumber(ctx context.Context, s *stage.Stage, command ...string) (float6
 	return float64(n), nil
 }
 
-func pendingAll(ctx context.Context, s *stage.Stage) (float64, error) {
-	replies, err := stage.Redis(ctx, s.Redis.Addr(), []string{"XPENDING", stage.StreamKey, stage.Group})
+func pendingAll(ctx context.Context, e *env.Environment) (float64, error) {
+	replies, err := harness.Redis(ctx, e.Redis.Addr(), []string{"XPENDING", harness.StreamKey, harness.Group})
 	if err != nil {
 		return 0, err
 	}
@@ -91,8 +92,8 @@ func pendingAll(ctx context.Context, s *stage.Stage) (float64, error) {
 	return float64(n), nil
 }
 
-func redisMemory(ctx context.Context, s *stage.Stage) (float64, error) {
-	replies, err := stage.Redis(ctx, s.Redis.Addr(), []string{"INFO", "memory"})
+func redisMemory(ctx context.Context, e *env.Environment) (float64, error) {
+	replies, err := harness.Redis(ctx, e.Redis.Addr(), []string{"INFO", "memory"})
 	if err != nil {
 		return 0, err
 	}

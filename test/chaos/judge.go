@@ -6,9 +6,9 @@ import (
 	"strings"
 	"time"
 
-	"github.com/eventpulse/eventpulse/test/chaos/stage"
-	"github.com/eventpulse/eventpulse/test/chaos/traffic"
-	"github.com/eventpulse/eventpulse/test/chaos/verdict"
+	"github.com/eventpulse/eventpulse/test/chaos/load"
+	"github.com/eventpulse/eventpulse/test/chaos/verify"
+	"github.com/eventpulse/eventpulse/test/harness"
 )
 
 // Result is what became of a fault.
@@ -16,19 +16,19 @@ type Result struct {
 	Fault  Fault
 	NotRun string // why it was not, "" when it was
 
-	Harm    traffic.Span  // on the load's clock
-	End     time.Duration // of the load
-	All     traffic.Summary
-	During  traffic.Summary // from the beginning of the harm to the end
-	Harmed  traffic.Summary // during the harm
-	Healed  traffic.Summary // after it, once what was done has worn off
-	Typical time.Duration   // POST p99: the median over slices of that time
-	Skipped int
-	Report  verdict.Report
-	Fresh   time.Duration // -1: never
-	Settled time.Duration
-	Seen    Seen
-	Letters int // dead ones
+	Injected    load.Span     // on the load's clock
+	End         time.Duration // of the load
+	All         load.Summary
+	During      load.Summary  // from the beginning of the fault to the end
+	DuringFault load.Summary  // during the fault
+	AfterFault  load.Summary  // after it, once what was done has worn off
+	Typical     time.Duration // POST p99: the median over slices of that time
+	Skipped     int
+	Report      verify.Report
+	Fresh       time.Duration // -1: never
+	Settled     time.Duration
+	Seen        Seen
+	DeadLetters int // dead ones
 
 	// Of faults that make events wait.
 	Drained Drained       // what waited
@@ -41,33 +41,33 @@ type Result struct {
 	Logs  []string
 }
 
-// Sound reports whether the fault was run and all promises held.
-func (r Result) Sound() bool { return r.NotRun == "" && len(r.Wrong) == 0 }
+// Held reports whether the fault was run and all promises held.
+func (r Result) Held() bool { return r.NotRun == "" && len(r.Wrong) == 0 }
 
 // check compares what is stored with what was sent and holds everything seen
 // against what is expected.
 func (r *Run) check(ctx context.Context, result *Result) {
-	report, err := verdict.Check(r.Ledger, r.Stage.Rows(ctx), r.allowed)
+	report, err := verify.Check(r.Sent, r.Env.Rows(ctx), r.allowed)
 	if err != nil {
 		r.fail("%v", err)
 	}
 	result.Report = report
-	if !report.Sound() {
+	if !report.OK() {
 		r.fail("lost %d, twice %d, altered %d, extra %d:\n    %s",
 			report.Lost, report.Twice, report.Altered, report.Extra, strings.Join(report.Examples, "\n    "))
 	}
 	if n := report.Forgotten + report.Damaged; n > 0 {
 		r.note("%d forgotten by Redis as told, %d damaged on disk", report.Forgotten, report.Damaged)
 	}
-	if letters, err := r.Stage.DeadLetters(ctx); err != nil {
+	if deadLetters, err := r.Env.DeadLetters(ctx); err != nil {
 		r.fail("%v", err)
 	} else {
-		result.Letters = len(letters)
-		for _, what := range compareLetters(letters, r.poison) {
+		result.DeadLetters = len(deadLetters)
+		for _, what := range compareDeadLetters(deadLetters, r.poison) {
 			r.fail("%s", what)
 		}
 		if len(r.poison) > 0 {
-			r.note("%d poison entries, %d dead letters", len(r.poison), len(letters))
+			r.note("%d poison entries, %d dead letters", len(r.poison), len(deadLetters))
 		}
 	}
 	result.Table = r.table
@@ -108,17 +108,17 @@ const slowDisk = 100 * time.Millisecond
 // measure sums up the load.
 func (r *Run) measure(result *Result) {
 	shots := r.Load.Shots()
-	var deaf []traffic.Span
+	var deaf []load.Span
 	if r.Fault.Expect.Deaf {
-		deaf = []traffic.Span{result.Harm}
+		deaf = []load.Span{result.Injected}
 	}
-	result.All = traffic.Summarize(shots, traffic.Span{To: result.End}, deaf...)
-	result.During = traffic.Summarize(shots, traffic.Span{From: result.Harm.From, To: result.End}, deaf...)
-	result.Typical = median(traffic.P99s(shots, traffic.Span{From: result.Harm.From, To: result.End}, steadySlice))
+	result.All = load.Summarize(shots, load.Span{To: result.End}, deaf...)
+	result.During = load.Summarize(shots, load.Span{From: result.Injected.From, To: result.End}, deaf...)
+	result.Typical = median(load.P99s(shots, load.Span{From: result.Injected.From, To: result.End}, steadySlice))
 	result.Skipped = r.Load.Skipped()
 
-	result.Harmed = traffic.Summarize(shots, result.Harm)
-	result.Healed = traffic.Summarize(shots, traffic.Span{From: result.Harm.To + healedGrace, To: result.End})
+	result.DuringFault = load.Summarize(shots, result.Injected)
+	result.AfterFault = load.Summarize(shots, load.Span{From: result.Injected.To + healedGrace, To: result.End})
 }
 
 // unconditional returns what is wrong however slow the machine is.
@@ -135,15 +135,15 @@ func unconditional(r Result) (wrong []string) {
 // shares returns which shares of the events were accepted too seldom.
 func shares(r Result) (wrong []string) {
 	bad := func(format string, args ...any) { wrong = append(wrong, fmt.Sprintf(format, args...)) }
-	if share := r.Harmed.Share(); share < r.Fault.Expect.Share {
-		bad("only %.1f%% of %d events were accepted during the harm, at least %.0f%% should be",
-			100*share, r.Harmed.SentValid(), 100*r.Fault.Expect.Share)
+	if share := r.DuringFault.Share(); share < r.Fault.Expect.Share {
+		bad("only %.1f%% of %d events were accepted during the fault, at least %.0f%% should be",
+			100*share, r.DuringFault.SentValid(), 100*r.Fault.Expect.Share)
 	}
-	if r.Fault.Expect.Busy && r.Harmed.Valid[traffic.Busy] == 0 {
+	if r.Fault.Expect.Busy && r.DuringFault.Valid[load.Busy] == 0 {
 		bad("nobody was answered 503")
 	}
-	if share := r.Healed.Share(); share < healedShare {
-		bad("only %.1f%% of %d events were accepted once it was over", 100*share, r.Healed.SentValid())
+	if share := r.AfterFault.Share(); share < healedShare {
+		bad("only %.1f%% of %d events were accepted once it was over", 100*share, r.AfterFault.SentValid())
 	}
 	return wrong
 }
@@ -175,13 +175,13 @@ func expectations(r Result) []string {
 	return wrong
 }
 
-// compareLetters returns in what the dead letters are not exactly the poison,
+// compareDeadLetters returns in what the dead letters are not exactly the poison,
 // each piece of which carries its token in one of its fields.
-func compareLetters(letters []stage.Entry, poisons map[string]poison) []string {
+func compareDeadLetters(deadLetters []harness.Entry, poisons map[string]poison) []string {
 	var wrong []string
 	bad := func(format string, args ...any) { wrong = append(wrong, fmt.Sprintf(format, args...)) }
 	found := map[string]int{}
-	for _, letter := range letters {
+	for _, letter := range deadLetters {
 		token, ok := tokenOf(letter, poisons)
 		if !ok {
 			bad("a dead letter that is no poison: %s %v", letter.ID, letter.Fields)
@@ -206,7 +206,7 @@ func compareLetters(letters []stage.Entry, poisons map[string]poison) []string {
 }
 
 // tokenOf finds the token in one of the fields.
-func tokenOf(letter stage.Entry, poisons map[string]poison) (string, bool) {
+func tokenOf(letter harness.Entry, poisons map[string]poison) (string, bool) {
 	for _, value := range letter.Fields {
 		text, _ := value.(string)
 		if start := strings.Index(text, tokenBegin); start >= 0 {

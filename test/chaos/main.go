@@ -1,5 +1,5 @@
 // Command chaos runs the real program with a real Redis and a real
-// PostgreSQL under load, does harm to one of them after the other, and checks
+// PostgreSQL under load, injects faults into one of them after the other, and checks
 // that every accepted event is stored exactly once and unaltered, that nothing
 // else is, and that producers are answered all the while.
 //
@@ -25,7 +25,8 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/eventpulse/eventpulse/test/chaos/stage"
+	"github.com/eventpulse/eventpulse/test/chaos/env"
+	"github.com/eventpulse/eventpulse/test/harness"
 )
 
 func main() { os.Exit(execute()) }
@@ -62,10 +63,10 @@ func parse(args []string, out io.Writer) (flags, error) {
 	set.SetOutput(out)
 	set.StringVar(&f.run, "run", "*", "faults to run: names or patterns with *, separated by commas")
 	set.BoolVar(&f.list, "list", false, "show the faults and end")
-	set.DurationVar(&f.duration, "duration", 30*time.Second, "load for each fault; the harm lasts 9s less, where that is not cut short: below 30s, faults that last long by nature are")
+	set.DurationVar(&f.duration, "duration", 30*time.Second, "load for each fault; the fault lasts 9s less, where that is not cut short: below 30s, faults that last long by nature are")
 	set.Float64Var(&f.rate, "rate", 500, "events per second")
 	set.DurationVar(&f.soak, "soak", 0, "only load, for so long, with a look at everything that must not grow")
-	set.DurationVar(&f.random, "random", 0, "only random harm to everybody, for so long")
+	set.DurationVar(&f.random, "random", 0, "only random faults everywhere, for so long")
 	set.StringVar(&f.out, "out", "", "file to write the result to, as Markdown")
 	set.BoolVar(&f.keep, "keep", false, "keep directories and logs")
 	set.Uint64Var(&f.seed, "seed", 0, "what the events are made from; 0 takes one by chance")
@@ -112,22 +113,22 @@ func run(ctx context.Context, args []string, out io.Writer) (ok bool, err error)
 	if f.run == "*" {
 		faults = slices.DeleteFunc(faults, func(f Fault) bool { return f.Name == soakName })
 	}
-	place, err := stage.NewPlace(f.dir)
+	dir, err := harness.NewDir(f.dir)
 	if err != nil {
 		return false, err
 	}
-	defer func() { err = errors.Join(err, place.Close()) }()
+	defer func() { err = errors.Join(err, dir.Close()) }()
 	if f.keep {
-		fmt.Fprintln(out, "everything is kept in", place.Dir)
-		if err := place.Keep(); err != nil {
+		fmt.Fprintln(out, "everything is kept in", dir.Path)
+		if err := dir.Keep(); err != nil {
 			return false, err
 		}
 	}
-	binary, err := prepare(ctx, f, place.Dir)
+	binary, err := prepare(ctx, f, dir.Path)
 	if err != nil {
 		return false, err
 	}
-	options := Options{Binary: binary, Dir: place.Dir, Duration: f.duration, Rate: f.rate, Seed: f.seed}
+	options := Options{Binary: binary, Dir: dir.Path, Duration: f.duration, Rate: f.rate, Seed: f.seed}
 	about := fmt.Sprintf("%s, %d CPUs, %s/%s; load of %s at %.0f events/s for each fault, seed %d.",
 		time.Now().Format("2006-01-02"), runtime.NumCPU(), runtime.GOOS, runtime.GOARCH, f.duration, f.rate, f.seed)
 	fmt.Fprintf(out, "%s\n%s\n", about, headLine())
@@ -137,8 +138,8 @@ func run(ctx context.Context, args []string, out io.Writer) (ok bool, err error)
 	}
 	summary, ok := summarize(results)
 	if !ok && !f.keep {
-		summary += " Logs are kept in " + place.Dir + "."
-		if err := place.Keep(); err != nil {
+		summary += " Logs are kept in " + dir.Path + "."
+		if err := dir.Keep(); err != nil {
 			return false, err
 		}
 	}
@@ -151,11 +152,11 @@ func run(ctx context.Context, args []string, out io.Writer) (ok bool, err error)
 	return ok, nil
 }
 
-func prepare(ctx context.Context, f flags, dir string) (*stage.Binary, error) {
+func prepare(ctx context.Context, f flags, dir string) (*env.Binary, error) {
 	if f.binary != "" {
-		return stage.Use(ctx, f.binary)
+		return env.Use(ctx, f.binary)
 	}
-	return stage.Build(ctx, dir, f.race)
+	return env.Build(ctx, dir, f.race)
 }
 
 // performAll runs one fault after the other and says what came of each.
@@ -170,19 +171,19 @@ func performAll(ctx context.Context, faults []Fault, o Options, out io.Writer, k
 		results = append(results, r)
 		fmt.Fprintln(out, r.line())
 		fmt.Fprint(out, r.details())
-		if r.NotRun == "" && !r.Sound() {
+		if r.NotRun == "" && !r.Held() {
 			fmt.Fprint(out, r.logTails())
 		}
 		if !keep {
-			tidy(r)
+			removeData(r)
 		}
 	}
 	return results
 }
 
-// tidy removes what nobody will look at: everything of a fault that went well,
+// removeData removes what nobody will look at: everything of a fault that went well,
 // the servers' data of others.
-func tidy(r Result) {
+func removeData(r Result) {
 	if len(r.Wrong) == 0 {
 		_ = os.RemoveAll(r.Dir)
 		return

@@ -7,7 +7,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/eventpulse/eventpulse/test/chaos/traffic"
+	"github.com/eventpulse/eventpulse/test/chaos/load"
 )
 
 // Outage is what a fault is held to, on top, that makes events wait: what
@@ -16,7 +16,7 @@ type Outage struct {
 	// Within is how long after the healing everything must be stored; zero is
 	// as long as it takes to settle.
 	Within time.Duration
-	// WorkGrowth is how much more memory work may have during the harm than
+	// WorkGrowth is how much more memory work may have during the fault than
 	// before it, in bytes; zero is any.
 	WorkGrowth int64
 }
@@ -63,16 +63,16 @@ func drained(looks []progress) Drained {
 // followDrain looks at the table from now on, the moment of the healing, until
 // all is stored or the returned function is called, which returns the looks.
 func (r *Run) followDrain(ctx context.Context) func() []progress {
-	const interval, patience = 100 * time.Millisecond, 5 * time.Second
+	const interval, timeout = 100 * time.Millisecond, 5 * time.Second
 	ctx, stop := context.WithCancel(ctx)
 	var wg sync.WaitGroup
 	var looks []progress
 	healed := r.Load.Now()
 	look := func() (done bool) {
-		ctx, cancel := context.WithTimeout(ctx, patience)
+		ctx, cancel := context.WithTimeout(ctx, timeout)
 		defer cancel()
-		accepted := r.Ledger.Accepted()
-		stored, err := r.Stage.Stored(ctx)
+		accepted := r.Sent.Accepted()
+		stored, err := r.Env.Stored(ctx)
 		if err != nil {
 			return false // PostgreSQL may be about to come back
 		}
@@ -98,18 +98,18 @@ type footprint struct {
 	serve, work int64
 }
 
-// phases are the medians of something before, during and after the harm, and
-// the most of it during the harm.
+// phases are the medians of something before, during and after the fault, and
+// the most of it during the fault.
 type phases struct{ before, during, most, after int64 }
 
-func phasesOf(samples []footprint, harm traffic.Span, of func(footprint) int64) phases {
+func phasesOf(samples []footprint, injected load.Span, of func(footprint) int64) phases {
 	var parts [3][]int64
 	for _, s := range samples {
 		part := 0
 		switch {
-		case s.at > harm.To:
+		case s.at > injected.To:
 			part = 2
-		case s.at >= harm.From:
+		case s.at >= injected.From:
 			part = 1
 		}
 		if v := of(s); v > 0 {
@@ -141,8 +141,8 @@ func judgeOutage(r Result) (notes, wrong []string) {
 	note := func(format string, args ...any) { notes = append(notes, fmt.Sprintf(format, args...)) }
 	bad := func(format string, args ...any) { wrong = append(wrong, fmt.Sprintf(format, args...)) }
 	limits, d := *r.Fault.Outage, r.Drained
-	lasted := r.Harm.To - r.Harm.From
-	came := float64(r.Harmed.Valid[traffic.Accepted]) / max(lasted.Seconds(), 1e-3)
+	lasted := r.Injected.To - r.Injected.From
+	came := float64(r.DuringFault.Valid[load.Accepted]) / max(lasted.Seconds(), 1e-3)
 	tenths := func(d time.Duration) time.Duration { return d.Round(100 * time.Millisecond) }
 
 	switch {
@@ -161,16 +161,16 @@ func judgeOutage(r Result) (notes, wrong []string) {
 		bad("everything was stored %v after the healing, should be within %v", tenths(d.Done), limits.Within)
 	}
 
-	note("%d dead letters; nothing was on its way any more %v after the healing", r.Letters, tenths(r.Quiet))
+	note("%d dead letters; nothing was on its way any more %v after the healing", r.DeadLetters, tenths(r.Quiet))
 	ready := r.Seen.Ready
 	note("serve was asked %d times while it was up and was not ready %d times; it took up to %v to come up",
 		ready.Asked, ready.NotReady, tenths(ready.Slowest))
 
-	work := phasesOf(r.Seen.Memory, r.Harm, func(f footprint) int64 { return f.work })
+	work := phasesOf(r.Seen.Memory, r.Injected, func(f footprint) int64 { return f.work })
 	note("memory of work: %v", work)
-	note("memory of serve: %v", phasesOf(r.Seen.Memory, r.Harm, func(f footprint) int64 { return f.serve }))
+	note("memory of serve: %v", phasesOf(r.Seen.Memory, r.Injected, func(f footprint) int64 { return f.serve }))
 	if growth := work.most - work.before; limits.WorkGrowth > 0 && work.before > 0 && growth > limits.WorkGrowth {
-		bad("work grew by %d MB during the harm, should be at most %d MB", growth>>20, limits.WorkGrowth>>20)
+		bad("work grew by %d MB during the fault, should be at most %d MB", growth>>20, limits.WorkGrowth>>20)
 	}
 	return notes, wrong
 }

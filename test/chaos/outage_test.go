@@ -8,7 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/eventpulse/eventpulse/test/chaos/traffic"
+	"github.com/eventpulse/eventpulse/test/chaos/load"
 )
 
 func TestHarmLastsAsLongAsTheLoadButForTheCalm(t *testing.T) {
@@ -68,13 +68,13 @@ func TestDrained(t *testing.T) {
 // overcome is an outage that nobody can find fault with.
 func overcome() Result {
 	second := time.Second
-	var harmed traffic.Summary
-	harmed.Valid[traffic.Accepted] = 5000
+	var harmed load.Summary
+	harmed.Valid[load.Accepted] = 5000
 	return Result{
-		Fault:   Fault{Name: "outage", Outage: &Outage{Within: time.Minute, WorkGrowth: 32 << 20}},
-		Harm:    traffic.Span{From: 3 * second, To: 13 * second},
-		Harmed:  harmed,
-		Drained: Drained{Waited: 5000, Begun: second, Done: 3 * second, Rate: 2700},
+		Fault:       Fault{Name: "outage", Outage: &Outage{Within: time.Minute, WorkGrowth: 32 << 20}},
+		Injected:    load.Span{From: 3 * second, To: 13 * second},
+		DuringFault: harmed,
+		Drained:     Drained{Waited: 5000, Begun: second, Done: 3 * second, Rate: 2700},
 		Seen: Seen{Memory: []footprint{
 			{second, 20 << 20, 30 << 20}, {5 * second, 21 << 20, 31 << 20}, {6 * second, 0, 33 << 20}, {15 * second, 22 << 20, 60 << 20},
 		}},

@@ -5,7 +5,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/eventpulse/eventpulse/test/chaos/traffic"
+	"github.com/eventpulse/eventpulse/test/chaos/load"
 )
 
 // columns are the figures of a row, in order.
@@ -15,11 +15,11 @@ var columns = []struct {
 	value func(Result) string
 }{
 	{"sent", 7, func(r Result) string { return number(r.All.Sent()) }},
-	{"202", 7, count(traffic.Accepted)},
-	{"4xx", 5, count(traffic.Rejected)},
-	{"503", 6, count(traffic.Busy)},
-	{"unclear", 7, count(traffic.Unclear)},
-	{"unsent", 6, count(traffic.Unsent)},
+	{"202", 7, count(load.Accepted)},
+	{"4xx", 5, count(load.Rejected)},
+	{"503", 6, count(load.Busy)},
+	{"unclear", 7, count(load.Unclear)},
+	{"unsent", 6, count(load.Unsent)},
 	{"accepted", 8, func(r Result) string { return number(r.Report.Accepted) }},
 	{"stored", 7, func(r Result) string { return number(r.Report.Stored) }},
 	{"lost", 4, func(r Result) string { return number(r.Report.Lost) }},
@@ -36,7 +36,7 @@ var columns = []struct {
 
 const nameWidth = 30
 
-func count(o traffic.Outcome) func(Result) string {
+func count(o load.Outcome) func(Result) string {
 	return func(r Result) string { return number(r.All.Valid[o] + r.All.Invalid[o]) }
 }
 
@@ -57,7 +57,7 @@ const legend = `sent, 202, 4xx, 503, unclear (no answer), unsent (no connection)
 posted, those posted again counted again; invalid ones are among sent and 4xx.
 accepted: different events with a 202. lost: accepted and not stored. twice:
 stored under two ids. altered: stored otherwise than sent. extra: stored, and
-never sent or refused. p50, p99, max: of POST from the beginning of the harm to
+never sent or refused. p50, p99, max: of POST from the beginning of the fault to
 the end of the load. fresh: from the healing until an event posted then is in
 the table. settled: from the end of the load until nothing is on its way. MB:
 most memory of serve and of work.`
@@ -70,11 +70,11 @@ func headLine() string {
 	return line
 }
 
-func (r Result) verdict() string {
+func (r Result) status() string {
 	switch {
 	case r.NotRun != "":
 		return "N/A"
-	case r.Sound():
+	case r.Held():
 		return "ok"
 	}
 	return "FAIL"
@@ -82,7 +82,7 @@ func (r Result) verdict() string {
 
 // line is the row for the terminal.
 func (r Result) line() string {
-	line := fmt.Sprintf("%-*s %-4s", nameWidth, r.Fault.Name, r.verdict())
+	line := fmt.Sprintf("%-*s %-4s", nameWidth, r.Fault.Name, r.status())
 	if r.NotRun != "" {
 		return line + " NOT RUN: " + r.NotRun
 	}
@@ -124,7 +124,7 @@ func markdown(results []Result, about, summary string) string {
 	for _, c := range columns {
 		fmt.Fprintf(&b, " %s |", c.name)
 	}
-	b.WriteString(" verdict |\n|---|---|" + strings.Repeat("--:|", len(columns)) + "---|\n")
+	b.WriteString(" result |\n|---|---|" + strings.Repeat("--:|", len(columns)) + "---|\n")
 	for _, r := range results {
 		fmt.Fprintf(&b, "| %s | %s |", r.Fault.Name, r.Fault.What)
 		for _, c := range columns {
@@ -134,7 +134,7 @@ func markdown(results []Result, about, summary string) string {
 			}
 			fmt.Fprintf(&b, " %s |", value)
 		}
-		fmt.Fprintf(&b, " %s |\n", r.verdict())
+		fmt.Fprintf(&b, " %s |\n", r.status())
 	}
 	fmt.Fprintf(&b, "\n%s\n", legend)
 	for _, r := range results {
@@ -158,7 +158,7 @@ func summarize(results []Result) (text string, ok bool) {
 		switch {
 		case r.NotRun != "":
 			notRun = append(notRun, r.Fault.Name)
-		case r.Sound():
+		case r.Held():
 			sound = append(sound, r.Fault.Name)
 		default:
 			failed = append(failed, r.Fault.Name)

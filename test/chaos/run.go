@@ -10,14 +10,14 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/eventpulse/eventpulse/test/chaos/stage"
-	"github.com/eventpulse/eventpulse/test/chaos/traffic"
-	"github.com/eventpulse/eventpulse/test/chaos/verdict"
+	"github.com/eventpulse/eventpulse/test/chaos/env"
+	"github.com/eventpulse/eventpulse/test/chaos/load"
+	"github.com/eventpulse/eventpulse/test/chaos/verify"
 )
 
 // Options are what every fault is run with.
 type Options struct {
-	Binary   *stage.Binary
+	Binary   *env.Binary
 	Dir      string
 	Duration time.Duration // of the load, at least
 	Rate     float64
@@ -28,14 +28,14 @@ type Options struct {
 	ConservationOnly bool
 }
 
-// longCalm is the longest calm before the harm, of which there is one, and
+// longCalm is the longest calm before the fault, of which there is one, and
 // after it, of which there are two.
 const longCalm = 3 * time.Second
 
 // full reports whether windows of faults are kept to, or cut short.
 func (o Options) full() bool { return o.Duration >= 30*time.Second }
 
-// calm is how long nothing is done before the harm, and half as long as after.
+// calm is how long nothing is done before the fault, and half as long as after.
 func (o Options) calm() time.Duration { return min(o.Duration/10, longCalm) }
 
 // generous is the time limit of something that only has to happen: it is
@@ -47,7 +47,7 @@ func (o Options) generous(limit time.Duration) time.Duration {
 	return limit
 }
 
-// window is how long the harm of a fault lasts: all of the load but the calm,
+// window is how long the fault of a fault lasts: all of the load but the calm,
 // or longer where the fault wants that.
 func (o Options) window(f Fault) time.Duration {
 	window := o.Duration - 3*o.calm()
@@ -61,13 +61,14 @@ func (o Options) window(f Fault) time.Duration {
 type Run struct {
 	Fault   Fault
 	Options Options
-	Stage   *stage.Stage
-	Load    *traffic.Load
-	Ledger  *traffic.Ledger
+	Env     *env.Environment
+	Load    *load.Generator
+	Sent    *load.SentLog
 
 	mu      sync.Mutex
-	allowed verdict.Allowed
-	poison  map[string]poison // what was put into the stream by hand, by token
+	allowed verify.Allowed
+	dropped map[uuid.UUID]bool // what the database dropped, which must end as dead letters
+	poison  map[string]poison  // what was put into the stream by hand, by token
 	counts  map[string]int
 	notes   []string
 	wrong   []string
@@ -125,33 +126,40 @@ func (r *Run) poisoned(token string, kind poison) {
 	r.poison[token] = kind
 }
 
-// perform runs a fault from the opening of its stage to the verdict.
+// poisons is how many entries of poison there are.
+func (r *Run) poisons() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return len(r.poison)
+}
+
+// perform runs a fault from the opening of its environment to the result.
 func perform(ctx context.Context, f Fault, o Options) Result {
 	result := Result{Fault: f, Dir: filepath.Join(o.Dir, f.Name)}
-	cfg := stage.DefaultConfig()
+	cfg := env.DefaultConfig()
 	cfg.Binary, cfg.Dir = o.Binary, result.Dir
-	if f.Stage != nil {
-		f.Stage(&cfg)
+	if f.Env != nil {
+		f.Env(&cfg)
 	}
-	s, err := stage.Open(ctx, cfg)
+	s, err := env.Open(ctx, cfg)
 	switch {
-	case errors.Is(err, stage.ErrNotHere):
+	case errors.Is(err, env.ErrNotHere):
 		result.NotRun = err.Error()
 		return result
 	case err != nil:
-		result.Wrong = []string{"open the stage: " + err.Error()}
+		result.Wrong = []string{"open the environment: " + err.Error()}
 		return result
 	}
 
-	load, maker := traffic.DefaultConfig(), traffic.Maker{Seed: o.Seed, Minted: 0.4}
-	load.Rate = o.Rate
+	offered, maker := load.DefaultConfig(), load.Maker{Seed: o.Seed, Minted: 0.4}
+	offered.Rate = o.Rate
 	if f.Load != nil {
-		f.Load(&load, &maker)
+		f.Load(&offered, &maker)
 	}
-	client := traffic.NewClient(s.API)
+	client := load.NewClient(s.API)
 	defer client.Close()
-	ledger := traffic.NewLedger(maker)
-	r := &Run{Fault: f, Options: o, Stage: s, Ledger: ledger, Load: traffic.NewLoad(load, ledger, client)}
+	sent := load.NewSentLog(maker)
+	r := &Run{Fault: f, Options: o, Env: s, Sent: sent, Load: load.NewGenerator(offered, sent, client)}
 
 	r.play(ctx, &result)
 	r.check(ctx, &result)
@@ -163,7 +171,7 @@ func perform(ctx context.Context, f Fault, o Options) Result {
 	return result
 }
 
-// play offers the load, does the harm in the middle of it, and waits for
+// play offers the load, injects the fault in the middle of it, and waits for
 // everything to be stored.
 func (r *Run) play(ctx context.Context, result *Result) {
 	watch := r.watch(ctx)
@@ -174,16 +182,16 @@ func (r *Run) play(ctx context.Context, result *Result) {
 
 	calm := r.Options.calm()
 	pause(ctx, calm)
-	result.Harm.From = r.Load.Now()
+	result.Injected.From = r.Load.Now()
 	harming, heal := context.WithTimeout(ctx, r.Options.window(r.Fault))
-	err := r.Fault.Harm(harming, r)
+	err := r.Fault.Inject(harming, r)
 	heal()
-	result.Harm.To = r.Load.Now()
+	result.Injected.To = r.Load.Now()
 	switch {
-	case errors.Is(err, stage.ErrNotHere):
+	case errors.Is(err, env.ErrNotHere):
 		result.NotRun = err.Error()
 	case err != nil:
-		r.fail("the harm: %v", err)
+		r.fail("inject: %v", err)
 	}
 
 	looks := func() []progress { return nil }
@@ -199,14 +207,14 @@ func (r *Run) play(ctx context.Context, result *Result) {
 	begin := time.Now()
 	settling, cancel := context.WithTimeout(ctx, r.Options.generous(settleLimit))
 	defer cancel()
-	if err := r.Stage.Settle(settling, r.allStored(settling)); err != nil {
+	if err := r.Env.Settle(settling, r.allStored(settling)); err != nil {
 		r.fail("%v", err)
 	}
 	result.Settled = time.Since(begin)
-	result.Quiet = r.Load.Now() - result.Harm.To
+	result.Quiet = r.Load.Now() - result.Injected.To
 	result.Drained = drained(looks())
 	result.Seen = watch()
-	result.Seen.Drained = max(0, result.Seen.Drained-result.Harm.To)
+	result.Seen.Drained = max(0, result.Seen.Drained-result.Injected.To)
 }
 
 // fresh posts an event until it is accepted, and waits until it is stored. It
@@ -217,13 +225,13 @@ func (r *Run) fresh(ctx context.Context) time.Duration {
 	defer cancel()
 	for ctx.Err() == nil {
 		number, outcome := r.Load.Post(ctx)
-		if outcome != traffic.Accepted {
+		if outcome != load.Accepted {
 			pause(ctx, 100*time.Millisecond)
 			continue
 		}
-		id := r.Ledger.ID(number)
+		id := r.Sent.ID(number)
 		for ctx.Err() == nil {
-			if held, err := r.Stage.Holds(ctx, id); err == nil && held {
+			if held, err := r.Env.Holds(ctx, id); err == nil && held {
 				return time.Since(begin)
 			}
 			pause(ctx, 20*time.Millisecond)
@@ -235,35 +243,35 @@ func (r *Run) fresh(ctx context.Context) time.Duration {
 // allStored reports whether the table has as many rows as events were
 // accepted, or has stopped growing: then it is for the check to say why.
 func (r *Run) allStored(ctx context.Context) func() (bool, error) {
-	const patience = 5 * time.Second
+	const timeout = 5 * time.Second
 	rows, since := -1, time.Now()
 	return func() (bool, error) {
-		n, err := r.Stage.Stored(ctx)
+		n, err := r.Env.Stored(ctx)
 		if err != nil {
 			return false, err
 		}
 		if n != rows {
 			rows, since = n, time.Now()
 		}
-		return n >= r.Ledger.Accepted() || time.Since(since) > patience, nil
+		return n >= r.Sent.Accepted() || time.Since(since) > timeout, nil
 	}
 }
 
-// end stops the processes in order and closes the stage.
+// end stops the processes in order and closes the environment.
 func (r *Run) end(result *Result) {
-	for _, c := range append([]*stage.Child{r.Stage.Serve}, r.Stage.Workers...) {
+	for _, c := range append([]*env.Child{r.Env.Serve}, r.Env.Workers...) {
 		for _, exit := range c.Exits() {
 			r.fail("%s ended by itself: %s", c.Name(), exit)
 		}
 		if _, err := c.Stop(r.Options.generous(stopLimit)); err != nil {
 			r.fail("%v", err)
 		}
-		for _, cry := range cries(c.LogPath()) {
-			r.fail("%s: %s", c.Name(), cry)
+		for _, crash := range crashes(c.LogPath()) {
+			r.fail("%s: %s", c.Name(), crash)
 		}
 	}
-	if err := r.Stage.Close(); err != nil {
-		r.fail("close the stage: %v", err)
+	if err := r.Env.Close(); err != nil {
+		r.fail("close the environment: %v", err)
 	}
 	result.Logs = r.logs()
 }

@@ -10,8 +10,9 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/eventpulse/eventpulse/test/chaos/stage"
-	"github.com/eventpulse/eventpulse/test/chaos/traffic"
+	"github.com/eventpulse/eventpulse/test/chaos/env"
+	"github.com/eventpulse/eventpulse/test/chaos/load"
+	"github.com/eventpulse/eventpulse/test/harness"
 )
 
 // shortRun are the options of a selection that can be waited for.
@@ -20,21 +21,21 @@ func shortRun(t *testing.T) Options {
 	if testing.Short() {
 		t.Skip("it takes a minute")
 	}
-	place, err := stage.NewPlace(fastDir())
+	dir, err := harness.NewDir(fastDir())
 	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, place.Close()) })
+	t.Cleanup(func() { require.NoError(t, dir.Close()) })
 	binary, err := build()
 	require.NoError(t, err)
 	return Options{
-		Binary: binary, Dir: place.Dir, Duration: 3 * time.Second, Rate: 300, Seed: 1,
+		Binary: binary, Dir: dir.Path, Duration: 3 * time.Second, Rate: 300, Seed: 1,
 		// Tests of other packages have the machine too, and its disk.
 		ConservationOnly: true,
 	}
 }
 
 // build builds the program once for all tests, into what TestMain removes.
-var build = sync.OnceValues(func() (*stage.Binary, error) {
-	return stage.Build(context.Background(), buildDir, false)
+var build = sync.OnceValues(func() (*env.Binary, error) {
+	return env.Build(context.Background(), buildDir, false)
 })
 
 // fastDir returns a directory in memory where there is one with enough room:
@@ -56,7 +57,7 @@ func TestChaosShort(t *testing.T) {
 		t.Run(f.Name, func(t *testing.T) {
 			r := perform(t.Context(), f, o)
 			t.Log("\n" + headLine() + "\n" + r.line() + "\n" + r.details())
-			if !r.Sound() {
+			if !r.Held() {
 				t.Fatal("\n" + r.logTails())
 			}
 		})
@@ -70,21 +71,21 @@ func TestChaosSeesALoss(t *testing.T) {
 	r := perform(t.Context(), Fault{
 		Name: "loses",
 		What: "ingest.ack=none; Redis frozen; kill -9 of serve",
-		Stage: func(c *stage.Config) {
+		Env: func(c *env.Config) {
 			c.Settings["ingest.ack"], c.Settings["spool.deadline"] = "none", "10s"
 		},
-		Harm: while(freezeRedis, thawRedis, func(ctx context.Context, r *Run) error {
+		Inject: while(freezeRedis, thawRedis, func(ctx context.Context, r *Run) error {
 			// Enough was accepted that only the memory of serve has: what waits
 			// for Redis is spooled ten seconds later.
 			frozen, most := r.Load.Now(), context.WithoutCancel(ctx)
 			for accepted := 0; accepted < 10 && most.Err() == nil; pause(most, 10*time.Millisecond) {
-				accepted = traffic.Summarize(r.Load.Shots(), traffic.Span{From: frozen, To: r.Load.Now()}).Valid[traffic.Accepted]
+				accepted = load.Summarize(r.Load.Shots(), load.Span{From: frozen, To: r.Load.Now()}).Valid[load.Accepted]
 			}
-			return r.Stage.Serve.Kill()
+			return r.Env.Serve.Kill()
 		}),
 	}, o)
 	t.Log("\n" + headLine() + "\n" + r.line() + "\n" + r.details())
 	require.Positive(t, r.Report.Lost)
-	require.False(t, r.Sound())
+	require.False(t, r.Held())
 	require.Contains(t, strings.Join(r.Wrong, "\n"), "lost")
 }

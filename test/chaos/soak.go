@@ -35,7 +35,7 @@ func soak(ctx context.Context, r *Run) error {
 	for ctx.Err() == nil {
 		looks++
 		for i, g := range all {
-			v, err := g.read(context.WithoutCancel(ctx), r.Stage)
+			v, err := g.read(context.WithoutCancel(ctx), r.Env)
 			if err != nil {
 				lastErr = fmt.Errorf("%s: %w", g.name, err)
 				continue

@@ -13,7 +13,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/eventpulse/eventpulse/test/chaos/stage"
+	"github.com/eventpulse/eventpulse/test/chaos/env"
 )
 
 // Seen is what was looked at all the time.
@@ -35,8 +35,8 @@ type Seen struct {
 func (r *Run) watch(ctx context.Context) func() Seen {
 	ctx, stop := context.WithCancel(ctx)
 	var wg sync.WaitGroup
-	// The stage was ready when it was opened, if it could be.
-	seen := Seen{Ready: readiness{life: r.Stage.Serve.Starts(), up: !r.Stage.Config.RedisAbsent}}
+	// It was ready when it was opened, if it could be.
+	seen := Seen{Ready: readiness{life: r.Env.Serve.Starts(), up: !r.Env.Config.RedisAbsent}}
 	var fsync time.Duration
 	wg.Go(func() {
 		for ctx.Err() == nil {
@@ -44,7 +44,7 @@ func (r *Run) watch(ctx context.Context) func() Seen {
 			pause(ctx, 250*time.Millisecond)
 		}
 	})
-	wg.Go(func() { fsync = slowestFsync(ctx, r.Stage.Config.Dir) })
+	wg.Go(func() { fsync = slowestFsync(ctx, r.Env.Config.Dir) })
 	return func() Seen {
 		stop()
 		wg.Wait()
@@ -54,14 +54,14 @@ func (r *Run) watch(ctx context.Context) func() Seen {
 }
 
 func (r *Run) look(ctx context.Context, seen *Seen) {
-	serve := r.Stage.Serve
+	serve := r.Env.Serve
 	life, alive := serve.Starts(), serve.PID() != 0
-	ready := stage.Ask(ctx, r.Stage.ServeAdmin+"/readyz")
+	ready := env.Ask(ctx, r.Env.ServeAdmin+"/readyz")
 	if ready != nil {
 		pause(ctx, reaping)
 	}
 	alive = alive && serve.PID() != 0 && serve.Starts() == life
-	spooled, _, _ := stage.Metric(ctx, r.Stage.ServeAdmin, stage.BacklogMetric)
+	spooled, _, _ := env.Metric(ctx, r.Env.ServeAdmin, env.BacklogMetric)
 	if ctx.Err() != nil {
 		return
 	}
@@ -74,7 +74,7 @@ func (r *Run) look(ctx context.Context, seen *Seen) {
 		seen.Drained = now
 	}
 	size := footprint{at: now, serve: memory(serve.PID())}
-	for _, w := range r.Stage.Workers {
+	for _, w := range r.Env.Workers {
 		size.work = max(size.work, memory(w.PID()))
 	}
 	seen.Memory = append(seen.Memory, size)
@@ -117,8 +117,8 @@ func memory(pid int) int64 {
 	return pages * int64(os.Getpagesize())
 }
 
-// cries are what a process says when something is very wrong with it.
-func cries(logPath string) []string {
+// crashes are what a process says when something is very wrong with it.
+func crashes(logPath string) []string {
 	f, err := os.Open(logPath)
 	if err != nil {
 		return nil
@@ -129,8 +129,8 @@ func cries(logPath string) []string {
 	lines.Buffer(nil, 4<<20)
 	for lines.Scan() && len(found) < 3 {
 		line := lines.Bytes()
-		if slices.ContainsFunc([]string{"WARNING: DATA RACE", "panic: ", "fatal error: "}, func(cry string) bool {
-			return bytes.HasPrefix(line, []byte(cry)) || bytes.Contains(line, []byte(`"panic`))
+		if slices.ContainsFunc([]string{"WARNING: DATA RACE", "panic: ", "fatal error: "}, func(crash string) bool {
+			return bytes.HasPrefix(line, []byte(crash)) || bytes.Contains(line, []byte(`"panic`))
 		}) {
 			found = append(found, strings.TrimSpace(string(line[:min(len(line), 300)])))
 		}
@@ -138,13 +138,13 @@ func cries(logPath string) []string {
 	return found
 }
 
-// logs returns the paths of everything the stage wrote.
+// logs returns the paths of everything that runs there wrote.
 func (r *Run) logs() []string {
-	paths := []string{r.Stage.Serve.LogPath()}
-	for _, w := range r.Stage.Workers {
+	paths := []string{r.Env.Serve.LogPath()}
+	for _, w := range r.Env.Workers {
 		paths = append(paths, w.LogPath())
 	}
-	return append(paths, r.Stage.Config.Dir+"/redis/redis.log", r.Stage.Config.Dir+"/postgres/postgres.log")
+	return append(paths, r.Env.Config.Dir+"/redis/redis.log", r.Env.Config.Dir+"/postgres/postgres.log")
 }
 
 // tailOf returns the last lines of a file.

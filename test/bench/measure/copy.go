@@ -9,7 +9,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/eventpulse/eventpulse/test/bench/proc"
+	"github.com/eventpulse/eventpulse/test/process"
 )
 
 // columns are those of a row in a file for Copy, in order.
@@ -23,7 +23,7 @@ func Copy(ctx context.Context, url, table, file string) (time.Duration, error) {
 	if err != nil {
 		return 0, err
 	}
-	out, err := proc.Output(ctx, psql, "--no-psqlrc", "-v", "ON_ERROR_STOP=1", "--dbname", url,
+	out, err := process.Output(ctx, psql, "--no-psqlrc", "-v", "ON_ERROR_STOP=1", "--dbname", url,
 		"-c", `\timing on`, "-c", fmt.Sprintf(`\copy %s(%s) from '%s'`, table, columns, file))
 	if err != nil {
 		return 0, err

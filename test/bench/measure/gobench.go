@@ -7,7 +7,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/eventpulse/eventpulse/test/bench/proc"
+	"github.com/eventpulse/eventpulse/test/process"
 )
 
 // GoBenchmark runs one benchmark of a package of the module in root and
@@ -17,7 +17,7 @@ func GoBenchmark(ctx context.Context, root, pkg, name string, d time.Duration) (
 	for part := range strings.SplitSeq(name, "/") {
 		parts = append(parts, "^"+part+"$")
 	}
-	out, err := proc.Output(ctx, "go", "-C", root, "test", "-run", "^$", "-bench", strings.Join(parts, "/"),
+	out, err := process.Output(ctx, "go", "-C", root, "test", "-run", "^$", "-bench", strings.Join(parts, "/"),
 		"-benchmem", "-benchtime", d.String(), pkg)
 	if err != nil {
 		return nil, err

@@ -8,7 +8,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/eventpulse/eventpulse/test/bench/proc"
+	"github.com/eventpulse/eventpulse/test/process"
 )
 
 // RedisBenchmark is how fast a Redis takes one command, from redis-benchmark
@@ -41,7 +41,7 @@ func (b RedisBenchmark) count(ctx context.Context, commands int) (float64, error
 	argv := append([]string{
 		"redis-benchmark", "-h", host, "-p", port, "-c", "32", "-P", "128", "-n", strconv.Itoa(commands), "--csv",
 	}, b.Command...)
-	out, err := proc.Output(ctx, argv...)
+	out, err := process.Output(ctx, argv...)
 	if err != nil {
 		return 0, err
 	}

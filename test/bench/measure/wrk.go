@@ -10,7 +10,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/eventpulse/eventpulse/test/bench/proc"
+	"github.com/eventpulse/eventpulse/test/process"
 )
 
 // Wrk is a load of the same POST over and over, as fast as it is answered.
@@ -66,7 +66,7 @@ func (w Wrk) Run(ctx context.Context) (WrkResult, error) {
 	defer cancel()
 	// A whole number is all that wrk takes.
 	seconds := max(1, int(math.Round(w.Duration.Seconds())))
-	out, err := proc.Output(ctx, "wrk", "-t1", "-c"+strconv.Itoa(w.Connections), fmt.Sprintf("-d%ds", seconds),
+	out, err := process.Output(ctx, "wrk", "-t1", "-c"+strconv.Itoa(w.Connections), fmt.Sprintf("-d%ds", seconds),
 		"--latency", "--timeout", "10s", "-s", path, w.URL)
 	if err != nil {
 		return WrkResult{}, err
