@@ -31,6 +31,11 @@ func poisonFaults() []Fault {
 			Inject: poisonWithoutMemory,
 			Expect: unharmed,
 		},
+		{
+			Name: "work-poison-redis-full", What: "poison in the stream, and Redis at maxmemory that nobody heals: stored events go on being acknowledged and trimmed",
+			Inject: poisonWithRedisFull,
+			Expect: unharmed,
+		},
 	}
 }
 
@@ -44,6 +49,7 @@ type poison struct {
 // What dead letters say.
 const (
 	unreadable = "unreadable" // is no event
+	dropped    = "dropped"    // by PostgreSQL, without an error
 	rejected   = "rejected"   // by PostgreSQL, with its SQLSTATE as the code
 )
 

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/uptrace/bun/driver/pgdriver"
 
 	"github.com/eventpulse/eventpulse/test/chaos/env"
@@ -49,6 +50,11 @@ func postgresStateFaults() []Fault {
 		{
 			Name: "postgres-readonly", What: "PostgreSQL takes no writes, as after a failover: 25006",
 			Inject: hold(setReadOnly("on"), setReadOnly("off")),
+			Expect: unharmed,
+		},
+		{
+			Name: "postgres-trigger-drops", What: "a trigger on the table drops one row in sixteen: each is a dead letter, and none is counted as stored",
+			Inject: dropRows,
 			Expect: unharmed,
 		},
 	}
@@ -145,4 +151,36 @@ func stateIs(err error, state string) error {
 		return nil
 	}
 	return fmt.Errorf("expected SQLSTATE %s: %w", state, err)
+}
+
+// dropTrigger drops the rows whose id ends in the digit 7.
+const dropTrigger = `CREATE FUNCTION drop_rows() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NULL; END $$;
+	CREATE TRIGGER drop_rows BEFORE INSERT ON events FOR EACH ROW
+	WHEN (right(NEW.event_id::text, 1) = '7') EXECUTE FUNCTION drop_rows()`
+
+// insertedMetric counts the rows that work says it inserted.
+const insertedMetric = "eventpulse_store_rows_inserted_total"
+
+// dropRows has the database drop rows in silence. At the end the worker must
+// not have counted more rows as inserted than there are.
+func dropRows(ctx context.Context, r *Run) error {
+	if err := query(dropTrigger)(r.Env); err != nil {
+		return err
+	}
+	r.drops = func(id uuid.UUID) bool { return id[15]&0x0f == 7 }
+	<-ctx.Done()
+	if err := query("DROP TRIGGER drop_rows ON events")(r.Env); err != nil {
+		return err
+	}
+	after := context.WithoutCancel(ctx)
+	// The rows are read last: there may be more by then, not fewer.
+	counted, ok, err := env.Metric(after, r.Env.WorkAdmin[0], insertedMetric)
+	if err != nil || !ok {
+		return errors.Join(fmt.Errorf("work shows no %s", insertedMetric), err)
+	}
+	rows, err := r.Env.Stored(after)
+	if err == nil && int(counted) > rows {
+		err = fmt.Errorf("work counts %.0f rows as inserted, and the table has %d", counted, rows)
+	}
+	return err
 }

@@ -81,6 +81,11 @@ func workFaults() []Fault {
 			Inject: every(3*time.Second, act(func(e *env.Environment) error { return workOf(e).Kill() })),
 			Expect: unharmed,
 		},
+		{
+			Name: "work-read-fails", What: "PostgreSQL takes no writes, then Redis refuses reads only, then PostgreSQL is well again: work stays not ready",
+			Inject: failReads,
+			Expect: unharmed,
+		},
 	}
 }
 
@@ -166,4 +171,51 @@ func pendingOf(ctx context.Context, e *env.Environment, consumer string) (int64,
 		}
 	}
 	return 0, nil
+}
+
+// failReads has writing fail, then reading too, then only reading: that writing
+// is well again must not make work ready while it cannot read. An ACL refuses
+// XREADGROUP and nothing else, see https://redis.io/docs/latest/commands/acl-setuser/ .
+func failReads(ctx context.Context, r *Run) error {
+	always, work := context.WithoutCancel(ctx), r.Env.WorkAdmin[0]+"/readyz"
+	if err := setReadOnly("on")(r.Env); err != nil {
+		return err
+	}
+	err := r.becomes(always, "work is not ready, for it cannot write", func() bool { return env.Ask(always, work) != nil })
+	err = errors.Join(err,
+		redisDo("ACL", "SETUSER", "default", "-xreadgroup")(r.Env),
+		redisDo("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")(r.Env), // the read that waits already
+		setReadOnly("off")(r.Env),
+		query(endSessions)(r.Env))
+	if err != nil {
+		return errors.Join(err, redisDo("ACL", "SETUSER", "default", "+@all")(r.Env))
+	}
+	// Writing is well again once what was in hand is acknowledged.
+	err = r.becomes(always, "what work had read is stored and acknowledged", func() bool {
+		n, err := pendingAll(always, r.Env)
+		return err == nil && n == 0
+	})
+	if err == nil {
+		err = r.becomes(always, "work is not ready, for it cannot read", func() bool { return env.Ask(always, work) != nil })
+	}
+	for looks := 0; err == nil && (looks < 50 || ctx.Err() == nil); looks++ {
+		if env.Ask(always, work) == nil {
+			err = errors.New("work says that it is ready and cannot read")
+		}
+		pause(always, 100*time.Millisecond)
+	}
+	return errors.Join(err, redisDo("ACL", "SETUSER", "default", "+@all")(r.Env))
+}
+
+// becomes waits until something is so.
+func (r *Run) becomes(ctx context.Context, what string, so func() bool) error {
+	ctx, cancel := context.WithTimeout(ctx, r.Options.generous(30*time.Second))
+	defer cancel()
+	for !so() {
+		if ctx.Err() != nil {
+			return fmt.Errorf("it never came that %s", what)
+		}
+		pause(ctx, 50*time.Millisecond)
+	}
+	return nil
 }

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/google/uuid"
+
 	"github.com/eventpulse/eventpulse/test/chaos/load"
 	"github.com/eventpulse/eventpulse/test/chaos/verify"
 	"github.com/eventpulse/eventpulse/test/harness"
@@ -47,6 +49,12 @@ func (r Result) Held() bool { return r.NotRun == "" && len(r.Wrong) == 0 }
 // check compares what is stored with what was sent and holds everything seen
 // against what is expected.
 func (r *Run) check(ctx context.Context, result *Result) {
+	deadLetters, err := r.Env.DeadLetters(ctx)
+	if err != nil {
+		r.fail("%v", err)
+	}
+	result.DeadLetters = len(deadLetters)
+	deadLetters = r.takeDropped(deadLetters)
 	report, err := verify.Check(r.Sent, r.Env.Rows(ctx), r.allowed)
 	if err != nil {
 		r.fail("%v", err)
@@ -56,19 +64,14 @@ func (r *Run) check(ctx context.Context, result *Result) {
 		r.fail("lost %d, twice %d, altered %d, extra %d:\n    %s",
 			report.Lost, report.Twice, report.Altered, report.Extra, strings.Join(report.Examples, "\n    "))
 	}
-	if n := report.Forgotten + report.Damaged; n > 0 {
-		r.note("%d forgotten by Redis as told, %d damaged on disk", report.Forgotten, report.Damaged)
+	if n := report.Removed + report.Damaged; n > 0 {
+		r.note("%d removed on purpose, %d damaged on disk", report.Removed, report.Damaged)
 	}
-	if deadLetters, err := r.Env.DeadLetters(ctx); err != nil {
-		r.fail("%v", err)
-	} else {
-		result.DeadLetters = len(deadLetters)
-		for _, what := range compareDeadLetters(deadLetters, r.poison) {
-			r.fail("%s", what)
-		}
-		if len(r.poison) > 0 {
-			r.note("%d poison entries, %d dead letters", len(r.poison), len(deadLetters))
-		}
+	for _, what := range compareDeadLetters(deadLetters, r.poison) {
+		r.fail("%s", what)
+	}
+	if len(r.poison) > 0 {
+		r.note("%d poison entries, %d dead letters", len(r.poison), len(deadLetters))
 	}
 	result.Table = r.table
 	r.measure(result)
@@ -100,6 +103,30 @@ func (r *Run) check(ctx context.Context, result *Result) {
 	if faults := r.Load.Faults(); faults.Count > 0 {
 		r.fail("%d answers against the contract:\n    %s", faults.Count, strings.Join(faults.First, "\n    "))
 	}
+}
+
+// takeDropped enters the events that the database was told to drop as removed,
+// for they are dead letters of that reason, and returns the other dead letters.
+func (r *Run) takeDropped(all []harness.Entry) (others []harness.Entry) {
+	if r.drops == nil {
+		return all
+	}
+	var ids []uuid.UUID
+	for _, entry := range all {
+		text, _ := entry.Fields["event_id"].(string)
+		id, err := uuid.Parse(text)
+		if entry.Fields["dlq_reason"] != dropped || err != nil || !r.drops(id) {
+			others = append(others, entry)
+			continue
+		}
+		ids = append(ids, id)
+	}
+	if len(ids) == 0 {
+		r.fail("no dead letter says that the database dropped its event")
+	}
+	r.note("%d dead letters of events that the database dropped", len(ids))
+	r.forget(ids)
+	return others
 }
 
 // slowDisk is what is worth a word: the spool gives a write half a second.

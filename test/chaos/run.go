@@ -67,8 +67,8 @@ type Run struct {
 
 	mu      sync.Mutex
 	allowed verify.Allowed
-	dropped map[uuid.UUID]bool // what the database dropped, which must end as dead letters
-	poison  map[string]poison  // what was put into the stream by hand, by token
+	drops   func(uuid.UUID) bool // what the database drops; nil for nothing
+	poison  map[string]poison    // what was put into the stream by hand, by token
 	counts  map[string]int
 	notes   []string
 	wrong   []string
@@ -97,15 +97,15 @@ func (r *Run) count(what string) {
 	r.counts[what]++
 }
 
-// forget notes ids that Redis has been told to forget.
+// forget notes ids that have been taken away on purpose.
 func (r *Run) forget(ids []uuid.UUID) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.allowed.Forgotten == nil {
-		r.allowed.Forgotten = map[uuid.UUID]bool{}
+	if r.allowed.Removed == nil {
+		r.allowed.Removed = map[uuid.UUID]bool{}
 	}
 	for _, id := range ids {
-		r.allowed.Forgotten[id] = true
+		r.allowed.Removed[id] = true
 	}
 }
 

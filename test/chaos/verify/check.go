@@ -22,8 +22,9 @@ type Row struct {
 // Allowed is what a fault takes away by its nature, so that its loss is
 // reported and does not count against EventPulse.
 type Allowed struct {
-	// Forgotten holds the ids that Redis was told to forget.
-	Forgotten map[uuid.UUID]bool
+	// Removed holds the ids that Redis was told to forget, or that the database
+	// was told to drop and that are dead letters.
+	Removed map[uuid.UUID]bool
 	// Damaged is how many events were damaged on disk, and found to be.
 	Damaged int
 }
@@ -35,12 +36,12 @@ type Report struct {
 	Unclear  int // of the others, those that may or may not be stored
 	Stored   int // rows
 
-	Lost      int // accepted and not stored
-	Twice     int // stored more than once
-	Altered   int // stored otherwise than sent
-	Extra     int // stored, and never sent or refused
-	Forgotten int // accepted and not stored, as [Allowed]
-	Damaged   int // likewise
+	Lost    int // accepted and not stored
+	Twice   int // stored more than once
+	Altered int // stored otherwise than sent
+	Extra   int // stored, and never sent or refused
+	Removed int // accepted and not stored, as [Allowed]
+	Damaged int // likewise
 
 	Examples []string // the first few of what is wrong
 }
@@ -147,8 +148,8 @@ func (c *checker) missing(allowed Allowed) {
 			continue
 		}
 		switch {
-		case allowed.Forgotten[e.ID]:
-			c.report.Forgotten++
+		case allowed.Removed[e.ID]:
+			c.report.Removed++
 		case c.report.Damaged < allowed.Damaged:
 			c.report.Damaged++
 		default:

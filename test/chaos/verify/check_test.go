@@ -191,8 +191,8 @@ func TestOnlyWhatIsAllowedIsForgiven(t *testing.T) {
 	for range 3 {
 		w.send(false, load.Accepted)
 	}
-	r := w.check(t, Allowed{Forgotten: map[uuid.UUID]bool{forgotten.ID: true, stored.ID: true}, Damaged: 2})
-	require.Equal(t, 1, r.Forgotten)
+	r := w.check(t, Allowed{Removed: map[uuid.UUID]bool{forgotten.ID: true, stored.ID: true}, Damaged: 2})
+	require.Equal(t, 1, r.Removed)
 	require.Equal(t, 2, r.Damaged)
 	require.Equal(t, 1, r.Lost)
 	require.False(t, r.OK())
