@@ -2,6 +2,7 @@ package doctor
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 	"time"
 
@@ -23,16 +24,16 @@ const (
 // judgeStream judges the keys of the stream and the groups that read it.
 func judgeStream(f stream.Info) (found findings) {
 	s := f.Stream
+	if f.StreamErr != nil {
+		judgeUnreadable(&found, f)
+		return found
+	}
 	if s.Type != "" && !judgeKey(&found, s) {
 		return found
 	}
 	if s.DeadLetterType != "" && s.DeadLetterType != "none" && s.DeadLetterType != "stream" {
 		found.problem("stream.dead_letters", fmt.Sprintf("the key %q holds a %s, so nothing can be dead-lettered", s.DeadLetterKey, s.DeadLetterType),
 			fmt.Sprintf("rename it: redis-cli RENAME %s OTHER", shellWord(s.DeadLetterKey)))
-		return found
-	}
-	if f.StreamErr != nil {
-		found.problem("stream.readable", f.StreamErr.Error(), streamRemedy(f))
 		return found
 	}
 	if s.Expires > 0 {
@@ -69,19 +70,32 @@ func judgeKey(found *findings, s stream.StreamInfo) bool {
 	return true
 }
 
-func streamRemedy(f stream.Info) string {
+// deniedCommand finds the command in Redis's reply to a user who may not run it.
+var deniedCommand = regexp.MustCompile(`run the '([a-z0-9|]+)' command`)
+
+// judgeUnreadable judges a stream that cannot be looked at. Nothing that was
+// read before the error is judged: an error is not a fact about a key.
+func judgeUnreadable(found *findings, f stream.Info) {
+	const check = "stream.readable"
+	text := f.StreamErr.Error()
 	switch codeOf(f.StreamErr) {
+	case "NOPERM":
+		keys := fmt.Sprintf("'~%s' '~%s*'", f.Stream.Key, strings.TrimSuffix(f.Stream.DeadLetterKey, "dlq"))
+		// A user without one of the commands that only look may still have
+		// those that serve and work need.
+		if denied := deniedCommand.FindStringSubmatch(text); denied != nil {
+			found.unknown(check, text, "allow this user to look: redis-cli ACL SETUSER NAME "+keys+" +type +pttl +@stream "+shellWord("+"+denied[1]))
+			return
+		}
+		found.problem(check, text, "allow this user the stream and the keys beside it: redis-cli ACL SETUSER NAME "+keys)
 	case "MOVED":
 		// "… MOVED 3999 10.0.0.5:6379"
-		words := strings.Fields(f.StreamErr.Error())
-		return "point redis.url at the node that serves the key: " + words[len(words)-1]
+		words := strings.Fields(text)
+		found.problem(check, text, "point redis.url at the node that serves the key: "+words[len(words)-1])
 	case "CLUSTERDOWN":
-		return "bring the cluster up: redis-cli --cluster check " + f.Address
-	case "NOPERM":
-		return fmt.Sprintf("allow this user the stream and the keys beside it: redis-cli ACL SETUSER NAME '~%s' '~%s*' +@all",
-			f.Stream.Key, strings.TrimSuffix(f.Stream.DeadLetterKey, "dlq"))
+		found.problem(check, text, "bring the cluster up: redis-cli --cluster check "+f.Address)
 	default:
-		return "see the server's log"
+		found.problem(check, text, "see the server's log")
 	}
 }
 

@@ -28,8 +28,12 @@ func TestJudgeStream(t *testing.T) {
 			f.StreamErr = &event.Error{Kind: event.KindUnavailable, Code: "MOVED", Detail: "no", Err: errors.New("MOVED 3999 10.0.0.5:6379")}
 		}, "stream.readable", Problem, "the key: 10.0.0.5:6379"},
 		{"denied", func(f *stream.Info, _ *stream.StreamInfo) {
-			f.StreamErr = &event.Error{Kind: event.KindUnavailable, Code: "NOPERM", Detail: "no"}
+			f.StreamErr = &event.Error{Kind: event.KindUnavailable, Code: "NOPERM", Detail: "no access to a key"}
 		}, "stream.readable", Problem, "'~{events_stream}:*'"},
+		{"command denied", func(f *stream.Info, s *stream.StreamInfo) {
+			s.Type = "NOPERM this user has no permissions to run the 'type' command"
+			f.StreamErr = &event.Error{Kind: event.KindUnavailable, Code: "NOPERM", Detail: "NOPERM this user has no permissions to run the 'config|get' command"}
+		}, "stream.readable", Unknown, "+@stream '+config|get'"},
 		{"expires", func(_ *stream.Info, s *stream.StreamInfo) { s.Expires = time.Hour }, "stream.expiry", Problem, "PERSIST events_stream"},
 
 		{"group", nil, "stream.group", OK, ""},

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"os"
 	"strings"
@@ -35,7 +36,11 @@ func redisUnreachable(info stream.Info, err error) (found findings) {
 }
 
 func databaseUnreachable(info store.Info, err error) (found findings) {
-	found.problem("database.reachable", fmt.Sprintf("database at %s: %v", info.Address, err), databaseRemedy(err))
+	remedy := databaseRemedy(err)
+	if info.SQLite && errors.Is(err, fs.ErrNotExist) {
+		remedy = "create it: eventpulse migrate up; or correct the path in database.url"
+	}
+	found.problem("database.reachable", fmt.Sprintf("database at %s: %v", info.Address, err), remedy)
 	return found
 }
 

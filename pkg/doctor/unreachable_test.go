@@ -205,3 +205,10 @@ func TestUnreachable_RemedyNamesTheSetting(t *testing.T) {
 	bad := &SettingError{"redis.url", os.ErrInvalid}
 	requireProblem(t, redisUnreachable(stream.Info{}, bad)[0], "correct redis.url")
 }
+
+func TestDatabaseUnreachable_SQLiteFileDoesNotExist(t *testing.T) {
+	d := newDeployment(noRedis, noDatabaseFile(t))
+	requireProblem(t, *findingOf(d.examine(t.Context()).Findings, "database.reachable"), "eventpulse migrate up")
+	d.migrate(t)
+	requireOK(t, *findingOf(d.examine(t.Context()).Findings, "database.reachable"))
+}
