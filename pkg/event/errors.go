@@ -20,9 +20,14 @@ const (
 	// KindUnavailable is a dependency or a bound that may be fine later:
 	// the same thing tried again can succeed.
 	KindUnavailable
-	// KindRejected is a row that the database refuses for its content: the
+	// KindRejected is a row that the database rejects for its content: the
 	// same thing tried again fails again.
 	KindRejected
+	// KindBlocked is a row that the database does not take for a reason outside
+	// of the event: a constraint or a trigger of its operator, or a condition
+	// that nobody knows. Other rows may be taken now, and this one when
+	// somebody has changed the database.
+	KindBlocked
 )
 
 // String returns the kind as it stands in logs and metric labels.
@@ -36,6 +41,8 @@ func (k Kind) String() string {
 		return "unavailable"
 	case KindRejected:
 		return "rejected"
+	case KindBlocked:
+		return "blocked"
 	default:
 		return "internal"
 	}

@@ -25,8 +25,10 @@ const maxStatementBytes = 256 << 20
 //
 // An error is always an *event.Error. KindRejected means that the database
 // rejects the content of at least one of the events, and would again; in a
-// batch of one it is that one. KindUnavailable means that the whole batch may
-// succeed later. Neither holds any part of an event.
+// batch of one it is that one. KindBlocked means that the database does not take
+// at least one of them, for a reason outside of it; the others may be taken
+// without it. KindUnavailable means that the whole batch may succeed later. None
+// of them holds any part of an event.
 func (s *Store) Insert(ctx context.Context, events []event.Event) (event.Inserted, error) {
 	if len(events) == 0 {
 		return event.Inserted{}, nil

@@ -52,7 +52,7 @@ func newMetrics(reg prometheus.Registerer, db *sql.DB) *metrics {
 			Help: "Batches that could not be inserted, by kind of error.",
 		}, []string{"kind"}),
 	}
-	for _, kind := range []event.Kind{event.KindRejected, event.KindUnavailable} {
+	for _, kind := range []event.Kind{event.KindRejected, event.KindBlocked, event.KindUnavailable} {
 		m.errors.WithLabelValues(kind.String()) // show the zeros
 	}
 	return m

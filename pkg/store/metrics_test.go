@@ -42,6 +42,7 @@ eventpulse_store_duplicates_total 3
 eventpulse_store_dropped_total 0
 # HELP eventpulse_store_errors_total Batches that could not be inserted, by kind of error.
 # TYPE eventpulse_store_errors_total counter
+eventpulse_store_errors_total{kind="blocked"} 0
 eventpulse_store_errors_total{kind="rejected"} 1
 eventpulse_store_errors_total{kind="unavailable"} 0
 # HELP eventpulse_store_rows_inserted_total Events stored, duplicates not counted.
@@ -50,7 +51,7 @@ eventpulse_store_rows_inserted_total 5
 `), "eventpulse_store_duplicates_total", "eventpulse_store_dropped_total", "eventpulse_store_errors_total", "eventpulse_store_rows_inserted_total"))
 		n, err := testutil.GatherAndCount(reg)
 		require.NoError(t, err)
-		require.Equal(t, 8, n)
+		require.Equal(t, 9, n)
 		problems, err := testutil.GatherAndLint(reg)
 		require.NoError(t, err)
 		require.Empty(t, problems)

@@ -260,62 +260,6 @@ func TestWhatAnOperatorMustSetRight(t *testing.T) {
 	}
 }
 
-// Every class of error, raised by the server itself with a message that
-// quotes an event, as its own sometimes do.
-func TestEveryErrorHasItsKindAndQuotesNothing(t *testing.T) {
-	url := servers.Database(t)
-	migrated(t, url)
-	stores := both(t, url)
-	db := admin(t, url)
-	do(t, db, `CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
-			RAISE EXCEPTION 'not acceptable: %', NEW.payload USING ERRCODE = NEW.event_type; END $$`,
-		"CREATE TRIGGER fail BEFORE INSERT ON events FOR EACH ROW EXECUTE FUNCTION fail()")
-	kinds := map[event.Kind][]string{
-		event.KindRejected: {"22000", "22001", "22003", "22021", "22P02", "22P05", "23000", "23502", "23514", "23P01", "54000", "54001"},
-		event.KindUnavailable: {
-			"08006", "0A000", "25001", "26000", "28000", "2D000", "34000", "3D000", "3F000", "40001", "40P01", "42501", "42601", "42P01",
-			"44000", "53000", "53100", "53200", "53300", "55000", "55006", "55P03", "57000", "57014", "57P03", "58000", "58030", "72000",
-			"F0000", "HV000", "P0001", "XX000", "XX001", "ZZZZZ",
-		},
-	}
-	for kind, codes := range kinds {
-		for _, code := range codes {
-			for _, s := range stores {
-				events := newEvents(t, 2)
-				for i := range events {
-					events[i].Type, events[i].Payload = code, `{"secret":"hunter2"}`
-				}
-				_, err := s.Insert(t.Context(), events)
-				got := requireKind(t, kind, err)
-				require.Equal(t, code, got.Code)
-				if kind == event.KindRejected || strings.HasPrefix(code, "P0") || strings.HasPrefix(code, "42") {
-					require.NotContains(t, fmt.Sprintf("%v %+v", err, got.Err), "hunter2", code)
-				}
-			}
-		}
-	}
-}
-
-func TestRefusedByPostgresForItsContent(t *testing.T) {
-	url := servers.Database(t)
-	s := migrated(t, url)
-	stores := both(t, url)
-	for code, payload := range map[string]string{
-		"22P05": `{"a":"\u0000"}`,
-		"22P02": `{"a":"\ud800"}`,
-		"22003": `{"a":1e131072}`,
-		"54001": `{"a":` + strings.Repeat("[", 100_000) + strings.Repeat("]", 100_000) + `}`,
-	} {
-		for _, s := range stores {
-			events := newEvents(t, 2)
-			events[1].Payload = payload
-			_, err := s.Insert(t.Context(), events)
-			require.Equal(t, code, requireKind(t, event.KindRejected, err).Code)
-		}
-	}
-	requireCount(t, s, 0)
-}
-
 func TestSessionSettings(t *testing.T) {
 	url := servers.Database(t)
 	migrated(t, url)

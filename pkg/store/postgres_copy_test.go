@@ -296,36 +296,3 @@ func TestAnOutageDoesNotEndCopy(t *testing.T) {
 	require.Equal(t, "COPY COPY", ran())
 	require.Zero(t, said())
 }
-
-func TestAnotherUniqueConstraintRefuses(t *testing.T) {
-	url := servers.Database(t)
-	s := migrated(t, url)
-	do(t, admin(t, url), "CREATE UNIQUE INDEX one_of_each ON events (event_type)")
-	old := newEvent(t)
-	require.Empty(t, insert(t, s, old))
-	for _, s := range both(t, url) {
-		events := newEvents(t, 10)
-		for i := range events {
-			events[i].Type = fmt.Sprint("type ", i)
-		}
-		events[5].Type = old.Type
-		_, err := s.Insert(t.Context(), events)
-		e := requireKind(t, event.KindRejected, err)
-		require.Equal(t, "23505", e.Code)
-		require.ErrorContains(t, err, "one_of_each")
-	}
-	requireCount(t, s, 1)
-}
-
-func TestAValueTooLargeForMemoryIsRefused(t *testing.T) {
-	url := servers.Database(t)
-	migrated(t, url)
-	do(t, admin(t, url), `CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
-			RAISE EXCEPTION 'invalid memory alloc request size 1073741824' USING ERRCODE = 'XX000'; END $$`,
-		"CREATE TRIGGER fail BEFORE INSERT ON events FOR EACH ROW EXECUTE FUNCTION fail()")
-	for _, s := range both(t, url) {
-		_, err := s.Insert(t.Context(), newEvents(t, 2))
-		require.Equal(t, "54000", requireKind(t, event.KindRejected, err).Code)
-		require.ErrorContains(t, err, "XX000")
-	}
-}

@@ -20,6 +20,9 @@ type Error struct {
 	State                                       string
 	Message, Detail, Where                      string
 	Schema, Table, Column, DataType, Constraint string
+	// Routine is the function in the server's source that reported the error.
+	// Unlike a message it is never translated.
+	Routine string
 }
 
 // Error implements error.
@@ -80,6 +83,7 @@ func newError(field func(byte) string) *Error {
 		Severity: field('S'), State: field('C'),
 		Message: field('M'), Detail: field('D'), Where: field('W'),
 		Schema: field('s'), Table: field('t'), Column: field('c'), DataType: field('d'), Constraint: field('n'),
+		Routine: field('R'),
 	}
 }
 
