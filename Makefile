@@ -71,7 +71,7 @@ fuzz: ## run every fuzz test for FUZZTIME (30s)
 
 CHAOS ?=
 .PHONY: chaos
-chaos: setup ## do harm to everything under load and count what is stored (CHAOS='--run redis-* --duration 10s')
+chaos: setup ## inject faults everywhere under load and count what is stored (CHAOS='--run redis-* --duration 10s')
 	go run ./test/chaos $(CHAOS)
 
 .PHONY: generate
@@ -87,7 +87,7 @@ fmt: ## format the code
 	$(GOLANGCI_LINT) fmt
 
 .PHONY: lint
-lint: ## look for mistakes, and for what does not fit the house
+lint: ## look for mistakes, and for what does not fit the rest
 	$(GOLANGCI_LINT) run
 
 .PHONY: cross

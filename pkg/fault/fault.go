@@ -53,7 +53,7 @@ const (
 	// WorkAfter: the batch is committed, nothing has been acknowledged.
 	WorkAfter Mark = "work.after_commit"
 	// DeadLetterBefore: an entry is about to become a dead letter.
-	DeadLetterBefore Mark = "bury.before"
+	DeadLetterBefore Mark = "deadletter.before"
 	// DeadLetterAfter: it has become one, the worker has not gone on.
-	DeadLetterAfter Mark = "bury.after"
+	DeadLetterAfter Mark = "deadletter.after"
 )

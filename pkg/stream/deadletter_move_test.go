@@ -60,10 +60,10 @@ func TestBuryMovesAnEntry(t *testing.T) {
 	require.NoError(t, err)
 	require.EqualValues(t, 1, s.DeadLetters)
 
-	// After an answer that was lost, it is buried again.
+	// After an answer that was lost, it is dead-lettered again.
 	require.NoError(t, c.DeadLetter(ctx, rejections(got[1])))
 	require.Len(t, deadLetters(t, c), 1)
-	// What another consumer has claimed meanwhile is buried as well.
+	// What another consumer has claimed meanwhile is dead-lettered as well.
 	claimAll(t, c, "b", 0, 10)
 	require.NoError(t, c.DeadLetter(ctx, rejections(got[0])))
 	require.Len(t, deadLetters(t, c), 2)

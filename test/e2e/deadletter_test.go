@@ -58,11 +58,11 @@ const (
 	amidBatch = inABatch / 2
 )
 
-// feast is what the test below has sent, and what must come of it.
-type feast struct {
+// mixture is what the test below has sent, and what must come of it.
+type mixture struct {
 	*pipeline
-	stored map[uuid.UUID]int     // by id, what goodEntry was given
-	buried map[string]deadLetter // by the entry on the stream
+	stored       map[uuid.UUID]int     // by id, what goodEntry was given
+	deadLettered map[string]deadLetter // by the entry on the stream
 }
 
 type deadLetter struct {
@@ -71,30 +71,30 @@ type deadLetter struct {
 }
 
 func TestPoisonIsRefusedOrBuriedAloneAndTheRestIsStored(t *testing.T) {
-	f := feast{pipeline: newPipeline(t), stored: map[uuid.UUID]int{}, buried: map[string]deadLetter{}}
+	f := mixture{pipeline: newPipeline(t), stored: map[uuid.UUID]int{}, deadLettered: map[string]deadLetter{}}
 	serve := f.serve().ready(t)
 	f.work().ready(t)
 
 	f.throughTheAPI(serve)
 	eventually(t, "every good one of the API's stored", f.settled)
-	f.requireStoredAre()
-	require.Empty(t, f.letters(), "nothing that the API took is a dead letter")
+	f.requireStored()
+	require.Empty(t, f.deadLetters(), "nothing that the API took is a dead letter")
 
 	f.straightIntoTheStream()
 	f.work().ready(t)
-	eventually(t, "every good one of the stream's stored and the others buried", f.settled)
-	f.requireStoredAre()
-	f.requireBuriedAre()
+	eventually(t, "every good one of the stream's stored and the others dead-lettered", f.settled)
+	f.requireStored()
+	f.requireDeadLetters()
 
 	f.operate()
 	eventually(t, "what was mended is stored", f.settled)
-	f.requireStoredAre()
-	require.Empty(t, f.letters())
+	f.requireStored()
+	require.Empty(t, f.deadLetters())
 }
 
 // throughTheAPI posts the good ones in batches, and between them every kind of
 // poison by itself and in a batch of otherwise good ones, which are refused.
-func (f *feast) throughTheAPI(serve *running) {
+func (f *mixture) throughTheAPI(serve *running) {
 	kinds := poisons()
 	for n := 0; n < goodOnes; n += inABatch {
 		lines := make([]string, inABatch)
@@ -107,16 +107,16 @@ func (f *feast) throughTheAPI(serve *running) {
 		require.Equal(f.t, 202, a.status, a.body)
 
 		kind := kinds[n/inABatch%len(kinds)]
-		f.requireRefused(serve.post(f.t, single, kind.post(uuid.New())), kind, "")
+		f.requireRejected(serve.post(f.t, single, kind.post(uuid.New())), kind, "")
 		for i := range lines {
 			lines[i] = toJSON(goodEntry(uuid.New(), -1))
 		}
 		lines[amidBatch] = kind.post(uuid.New())
-		f.requireRefused(serve.post(f.t, batch, "["+strings.Join(lines, ",")+"]"), kind, fmt.Sprintf("/%d", amidBatch))
+		f.requireRejected(serve.post(f.t, batch, "["+strings.Join(lines, ",")+"]"), kind, fmt.Sprintf("/%d", amidBatch))
 	}
 }
 
-func (f *feast) requireRefused(a answer, kind poison, where string) {
+func (f *mixture) requireRejected(a answer, kind poison, where string) {
 	f.t.Helper()
 	require.Equal(f.t, kind.status, a.status, "%s: %s", kind.name, a.body)
 	errs := a.problem(f.t).Errors
@@ -134,11 +134,11 @@ func (f *feast) requireRefused(a answer, kind poison, where string) {
 
 // straightIntoTheStream puts good entries on the stream, and evenly between
 // them each kind of poison some times over.
-func (f *feast) straightIntoTheStream() {
+func (f *mixture) straightIntoTheStream() {
 	kinds := poisons()
 	between := goodOnes / (ofEach * len(kinds))
 	var cmds rueidis.Commands
-	var laid []deadLetter // for each command; of no kind where it is good
+	var sent []deadLetter // for each command; of no kind where it is good
 	add := func(fields []string, kind poison) {
 		letter := deadLetter{kind: kind, fields: map[string]string{}}
 		cmd := f.client.B().Xadd().Key("events_stream").Id("*").FieldValue()
@@ -146,17 +146,17 @@ func (f *feast) straightIntoTheStream() {
 			cmd = cmd.FieldValue(fields[i], fields[i+1])
 			letter.fields[fields[i]] = fields[i+1]
 		}
-		cmds, laid = append(cmds, cmd.Build()), append(laid, letter)
+		cmds, sent = append(cmds, cmd.Build()), append(sent, letter)
 	}
 	flush := func() {
 		for i, reply := range f.client.DoMulti(f.t.Context(), cmds...) {
 			entry, err := reply.ToString()
 			require.NoError(f.t, err)
-			if laid[i].kind.reason != "" {
-				f.buried[entry] = laid[i]
+			if sent[i].kind.reason != "" {
+				f.deadLettered[entry] = sent[i]
 			}
 		}
-		cmds, laid = nil, nil
+		cmds, sent = nil, nil
 	}
 	left := ofEach * len(kinds)
 	for n := range goodOnes {
@@ -173,16 +173,16 @@ func (f *feast) straightIntoTheStream() {
 		}
 	}
 	flush()
-	require.Len(f.t, f.buried, ofEach*len(kinds))
+	require.Len(f.t, f.deadLettered, ofEach*len(kinds))
 }
 
 // settled reports whether all good ones are stored and nothing is on its way.
-func (f *feast) settled() bool {
+func (f *mixture) settled() bool {
 	return f.count() >= len(f.stored) && f.unread() == 0 && f.pending() == 0
 }
 
-// requireStoredAre compares the table with what was sent.
-func (f *feast) requireStoredAre() {
+// requireStored compares the table with what was sent.
+func (f *mixture) requireStored() {
 	f.t.Helper()
 	rows, err := f.db.QueryContext(f.t.Context(), "SELECT event_id::text, (payload->>'n')::int FROM events")
 	require.NoError(f.t, err)
@@ -199,25 +199,25 @@ func (f *feast) requireStoredAre() {
 	require.True(f.t, maps.Equal(f.stored, got), "the table holds what was not sent, or not what was")
 }
 
-// letters returns the dead letters as they are in Redis.
-func (f *feast) letters() []rueidis.XRangeEntry {
+// deadLetters returns the dead letters as they are in Redis.
+func (f *mixture) deadLetters() []rueidis.XRangeEntry {
 	f.t.Helper()
 	entries, err := f.client.Do(f.t.Context(), f.client.B().Xrange().Key("{events_stream}:dlq").Start("-").End("+").Build()).AsXRange()
 	require.NoError(f.t, err)
 	return entries
 }
 
-// requireBuriedAre compares the dead letters with the poison: every one of
+// requireDeadLetters compares the dead letters with the poison: every one of
 // them whole, once, and with the right reason.
-func (f *feast) requireBuriedAre() {
+func (f *mixture) requireDeadLetters() {
 	f.t.Helper()
-	letters := f.letters()
-	require.Len(f.t, letters, len(f.buried))
-	for _, letter := range letters {
+	entries := f.deadLetters()
+	require.Len(f.t, entries, len(f.deadLettered))
+	for _, letter := range entries {
 		got := letter.FieldValues
-		want, ok := f.buried[got["dlq_entry_id"]]
-		require.True(f.t, ok, "%s was buried, or was twice", got["dlq_entry_id"])
-		delete(f.buried, got["dlq_entry_id"])
+		want, ok := f.deadLettered[got["dlq_entry_id"]]
+		require.True(f.t, ok, "%s is a dead letter, or is one twice", got["dlq_entry_id"])
+		delete(f.deadLettered, got["dlq_entry_id"])
 		require.Equal(f.t, want.kind.reason, got["dlq_reason"], want.kind.name)
 		require.Equal(f.t, want.kind.code, got["dlq_code"], want.kind.name)
 		for _, name := range []string{"dlq_message", "dlq_first_seen", "dlq_dead_lettered_at", "dlq_deliveries"} {
@@ -229,7 +229,7 @@ func (f *feast) requireBuriedAre() {
 }
 
 // operate deals with the dead letters as an operator does.
-func (f *feast) operate() {
+func (f *mixture) operate() {
 	t := f.t
 	kinds := poisons()
 	with := func(of func(poison) bool) (n int) {
@@ -274,7 +274,7 @@ func (f *feast) operate() {
 
 	// What nobody mended comes back, and what is no event does not go.
 	require.Contains(t, f.eventpulse("dlq", "replay", "--reason", "22003"), fmt.Sprintf("replayed %d of %d", ofEach, ofEach))
-	eventually(t, "buried again", func() bool { return f.pending() == 0 && len(f.letters()) == len(kinds)*ofEach-2 })
+	eventually(t, "dead-lettered again", func() bool { return f.pending() == 0 && len(f.deadLetters()) == len(kinds)*ofEach-2 })
 	require.Len(t, f.list("--reason", "22003"), ofEach)
 	require.Contains(t, f.eventpulse("dlq", "replay", "--reason", "unreadable"), fmt.Sprintf("%d cannot be read as events and stay", unreadable-1))
 
@@ -290,7 +290,7 @@ type listed struct {
 	EventID string `json:"event_id"`
 }
 
-func (f *feast) list(filters ...string) (all []listed) {
+func (f *mixture) list(filters ...string) (all []listed) {
 	f.t.Helper()
 	for line := range strings.Lines(f.eventpulse(append([]string{"dlq", "list", "-o", "json"}, filters...)...)) {
 		var l listed
