@@ -22,7 +22,7 @@ func judgeRedis(f stream.Info) (found findings) {
 	s := f.Server
 	found.ok("redis.reachable", "Redis at %s answers in %s", f.Address, short(f.Latency))
 	found.clock("redis.clock", f.ClockAhead, f.ClockWithin)
-	if !s.Told {
+	if !s.Available {
 		found.unknown("redis.server", "INFO is denied, so version, persistence and memory are unknown",
 			"allow it to this user: redis-cli ACL SETUSER NAME +info '+config|get'")
 		return found
@@ -64,7 +64,7 @@ func judgeRedisRole(found *findings, s stream.ServerInfo) {
 	case s.GoodReplicas >= 0 && s.GoodReplicas < least:
 		found.problem(check, fmt.Sprintf("only %d of the %d replicas that min-replicas-to-write asks for are connected: it rejects writes", s.GoodReplicas, least),
 			"bring the replicas back, or "+setRedis(s, "min-replicas-to-write", strconv.FormatInt(s.GoodReplicas, 10)))
-	case s.Replicas > 0 && s.SettingsTold && least == 0:
+	case s.Replicas > 0 && s.SettingsAvailable && least == 0:
 		found.warning(check, fmt.Sprintf("the primary of %d replicas, which it does not wait for: cut off from them it goes on accepting events that a failover loses", s.Replicas),
 			setRedis(s, "min-replicas-to-write", "1"))
 	case s.Replicas > 0:
@@ -170,12 +170,12 @@ func setRedis(s stream.ServerInfo, settings ...string) string {
 	var steps []string
 	for i := 0; i+1 < len(settings); i += 2 {
 		step := settings[i] + " to " + settings[i+1]
-		if s.SettingsTold {
+		if s.SettingsAvailable {
 			step = "redis-cli CONFIG SET " + settings[i] + " " + settings[i+1]
 		}
 		steps = append(steps, step)
 	}
-	if !s.SettingsTold {
+	if !s.SettingsAvailable {
 		return "set " + strings.Join(steps, " and ") + " where this server is configured"
 	}
 	return strings.Join(steps, "; ") + "; and the same in redis.conf"

@@ -12,7 +12,7 @@ func goodRedis() stream.Info {
 	return stream.Info{
 		Address: "redis:6379", Latency: 200 * time.Microsecond, ClockWithin: 100 * time.Microsecond,
 		Server: stream.ServerInfo{
-			Told: true, SettingsTold: true, Version: "7.0.15", Mode: "standalone", GoodReplicas: -1,
+			Available: true, SettingsAvailable: true, Version: "7.0.15", Mode: "standalone", GoodReplicas: -1,
 			UsedMemory: 100 << 20, MaxMemory: 1 << 30, MachineMemory: 4 << 30, MaxMemoryPolicy: "noeviction",
 			AppendOnly: true, LastAppend: "ok", LastRewrite: "ok", LastSnapshot: "ok",
 			Settings: map[string]string{"appendfsync": "always", "no-appendfsync-on-rewrite": "no", "stop-writes-on-bgsave-error": "yes", "save": "", "min-replicas-to-write": "0"},
@@ -58,9 +58,9 @@ func TestJudgeRedis(t *testing.T) {
 		{"everysec", func(_ *stream.Info, s *stream.ServerInfo) { s.Settings["appendfsync"] = "everysec" }, "redis.persistence", Warning, "appendfsync always"},
 		{"never", func(_ *stream.Info, s *stream.ServerInfo) { s.Settings["appendfsync"] = "no" }, "redis.persistence", Problem, "appendfsync always"},
 		{"not while rewriting", func(_ *stream.Info, s *stream.ServerInfo) { s.Settings["no-appendfsync-on-rewrite"] = "yes" }, "redis.persistence", Warning, "no-appendfsync-on-rewrite no"},
-		{"CONFIG denied", func(_ *stream.Info, s *stream.ServerInfo) { s.SettingsTold, s.Settings = false, nil }, "redis.persistence", Unknown, "CONFIG"},
+		{"CONFIG denied", func(_ *stream.Info, s *stream.ServerInfo) { s.SettingsAvailable, s.Settings = false, nil }, "redis.persistence", Unknown, "CONFIG"},
 		{"CONFIG denied, no file", func(_ *stream.Info, s *stream.ServerInfo) {
-			s.SettingsTold, s.Settings, s.AppendOnly = false, nil, false
+			s.SettingsAvailable, s.Settings, s.AppendOnly = false, nil, false
 		}, "redis.persistence", Problem, "where this server is configured"},
 
 		{"disk", nil, "redis.disk", OK, "succeeded"},

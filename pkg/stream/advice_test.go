@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestAdvice(t *testing.T) {
+func TestAdvice_NamesSettingsThatLoseEvents(t *testing.T) {
 	c, _ := withRedis(t)
 	ctx := testContext(t)
 	advice := func() string {
@@ -26,7 +26,7 @@ func TestAdvice(t *testing.T) {
 	require.Empty(t, advice())
 }
 
-func TestAdviceIsLoggedOnce(t *testing.T) {
+func TestEnsureGroup_LogsAdviceOnce(t *testing.T) {
 	c, _ := withRedis(t)
 	log := &recorder{}
 	c.conn.log = slog.New(log)

@@ -45,7 +45,7 @@ func claimAll(tb testing.TB, c *client, consumer string, minIdle time.Duration, 
 	}
 }
 
-func TestClaimTakesOverWhatRests(t *testing.T) {
+func TestClaim_TakesIdleEntries(t *testing.T) {
 	c, _ := withRedis(t)
 	got := given(t, c, "dead", 250)
 	none, _ := claimAll(t, c, "alive", time.Hour, 10)
@@ -61,7 +61,7 @@ func TestClaimTakesOverWhatRests(t *testing.T) {
 
 // Redis looks at a few entries at a time and says where to go on, with nothing
 // in hand, when none of those was idle.
-func TestClaimGoesOnBehindEmptyPages(t *testing.T) {
+func TestClaim_GoesOnBehindEmptyPages(t *testing.T) {
 	c, _ := withRedis(t)
 	got := given(t, c, "slow", 500)
 	resting := got[480:485]
@@ -73,7 +73,7 @@ func TestClaimGoesOnBehindEmptyPages(t *testing.T) {
 	require.Greater(t, gaps, 10)
 }
 
-func TestClaimDropsDeletedEntries(t *testing.T) {
+func TestClaim_DropsDeletedEntries(t *testing.T) {
 	c, _ := withRedis(t)
 	log := &recorder{}
 	c.conn.log = slog.New(log)
@@ -88,7 +88,7 @@ func TestClaimDropsDeletedEntries(t *testing.T) {
 	require.EqualValues(t, 8, s.Pending)
 }
 
-func TestClaimFails(t *testing.T) {
+func TestClaim_KeepsItsCursorWhenItFails(t *testing.T) {
 	c, server := withRedis(t)
 	ctx := testContext(t)
 	_, next, err := c.Claim(ctx, "a", 0, "5-5", 10)
@@ -110,7 +110,7 @@ func consumers(t *testing.T, c *client) string {
 	return strings.Join(names, " ")
 }
 
-func TestRemoveIdleConsumers(t *testing.T) {
+func TestRemoveIdleConsumers_RemovesThoseThatHoldNothing(t *testing.T) {
 	c, _ := withRedis(t)
 	ctx := testContext(t)
 	n, err := c.RemoveIdleConsumers(ctx, 0, "")
@@ -141,4 +141,17 @@ func TestRemoveIdleConsumers(t *testing.T) {
 	say(t, c, "SET", c.p.key, "x")
 	_, err = c.RemoveIdleConsumers(ctx, 0, "")
 	requireUnavailable(t, err, "wrong_type")
+}
+
+// One that was away for long may read again between the look and the removal.
+func TestRemoveIdleConsumers_KeepsWhatAConsumerReadMeanwhile(t *testing.T) {
+	c, _ := withRedis(t)
+	got := given(t, c, "awake", 5)
+	gone, err := c.removeConsumer(testContext(t), "awake")
+	require.NoError(t, err)
+	require.False(t, gone)
+	require.Equal(t, entryIDs(got), pendingIDs(t, c, "awake"))
+	n, err := c.Ack(testContext(t), entryIDs(got))
+	require.NoError(t, err)
+	require.EqualValues(t, 5, n)
 }

@@ -25,7 +25,7 @@ func gathered(t *testing.T, reg *prometheus.Registry) map[string]float64 {
 	return out
 }
 
-func TestAScrapeTellsOfTheStream(t *testing.T) {
+func TestCollector_ReportsTheStreamAndItsGroup(t *testing.T) {
 	server := servers.Redis(t)
 	redis := DefaultRedisConfig()
 	redis.URL = server.URL()
@@ -53,7 +53,7 @@ func TestAScrapeTellsOfTheStream(t *testing.T) {
 	require.NotContains(t, got, "eventpulse_stream_backlog_entries", "what is not known is not said")
 }
 
-func TestOldestUnprocessedIsTheOlderOfBoth(t *testing.T) {
+func TestStats_OldestUnprocessedIsTheOlderOfBoth(t *testing.T) {
 	now := time.UnixMilli(10_000)
 	require.Zero(t, Stats{}.oldestUnprocessed(now))
 	require.Equal(t, 9*time.Second, Stats{OldestPending: "1000-0", OldestUnread: "2000-0"}.oldestUnprocessed(now))

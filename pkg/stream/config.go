@@ -51,7 +51,7 @@ type Config struct {
 }
 
 // DefaultConfig returns the names and bounds that EventPulse runs with when
-// told nothing.
+// nothing else is set.
 func DefaultConfig() Config {
 	return Config{
 		Key:            "events_stream",

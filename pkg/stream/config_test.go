@@ -11,12 +11,12 @@ import (
 	"github.com/eventpulse/eventpulse/test/servers"
 )
 
-func TestDefaultsAreValid(t *testing.T) {
+func TestConfig_DefaultsAreValid(t *testing.T) {
 	require.NoError(t, DefaultConfig().Validate())
 	require.NoError(t, DefaultRedisConfig().Validate())
 }
 
-func TestConfigNamesWhatIsWrong(t *testing.T) {
+func TestConfig_NamesWhatIsWrong(t *testing.T) {
 	err := Config{Key: "a}b", GroupStart: "yesterday", PublishTimeout: -1}.Validate()
 	for _, key := range []string{"key", "group", "group_start", "publish_timeout", "queue_events", "queue_bytes"} {
 		require.ErrorContains(t, err, "stream."+key+" ")
@@ -28,7 +28,7 @@ func TestConfigNamesWhatIsWrong(t *testing.T) {
 	require.ErrorContains(t, Config{}.Validate(), "stream.key is empty")
 }
 
-func TestURLErrorsKeepThePassword(t *testing.T) {
+func TestParseURL_ErrorsHideThePassword(t *testing.T) {
 	for _, url := range []string{
 		"", "hunter2", "http://:hunter2@host", "redis://:hunter2/x@host:6379/0", "redis://:hunter2%zz@host",
 		"redis://:1/hunter2@host:6379/0", "redis://:hunter2@host:6379/hunter2", "redis://:hunter2@host:6379/0/hunter2",
@@ -47,7 +47,7 @@ func TestURLErrorsKeepThePassword(t *testing.T) {
 	}
 }
 
-func TestURLSchemes(t *testing.T) {
+func TestParseURL_ReadsEveryPart(t *testing.T) {
 	opt, err := parseURL("rediss://user:p%40ss@host:7000/3")
 	require.NoError(t, err)
 	require.Equal(t, []string{"host:7000"}, opt.InitAddress)
@@ -57,7 +57,7 @@ func TestURLSchemes(t *testing.T) {
 	require.Equal(t, "user p@ss 3", opt.Username+" "+opt.Password+" "+string(rune('0'+opt.SelectDB)))
 }
 
-func TestUnixSocketAndPassword(t *testing.T) {
+func TestOpen_UnixSocketAndPassword(t *testing.T) {
 	socket := filepath.Join(t.TempDir(), "redis.sock")
 	server := servers.Redis(t, "--unixsocket", socket, "--requirepass", "hunter2")
 	ctx := testContext(t)
@@ -73,7 +73,7 @@ func TestUnixSocketAndPassword(t *testing.T) {
 }
 
 // The dead letters are in the slot of the stream, whatever it is called.
-func TestDeadLetterKey(t *testing.T) {
+func TestDeadLetterKey_IsInTheSlotOfTheStream(t *testing.T) {
 	for key, want := range map[string]string{
 		"events_stream": "{events_stream}:dlq", "{a}:events": "{a}:events:dlq", "x{a}y}": "x{a}y}:dlq",
 	} {

@@ -33,7 +33,7 @@ const (
 //     nothing. XPENDING tells how often each entry was delivered, and which
 //     are not pending any more.
 //  2. One transaction adds each letter (XADD) and acknowledges its entry
-//     (XACK). Redis does both or, refusing one as it is queued, neither. An
+//     (XACK). Redis does both or, rejecting one as it is queued, neither. An
 //     XADD that fails later than that would be acknowledged all the same: it
 //     takes a key of another type, and that is ruled out by step 1.
 //  3. An XACK that finds nothing pending says that somebody else has dealt
@@ -62,7 +62,7 @@ func (g *Group) DeadLetter(ctx context.Context, rejections []event.Rejection) er
 	return first
 }
 
-// isAboutOne reports whether Redis may have refused one entry for what it is,
+// isAboutOne reports whether Redis may have rejected one entry for what it is,
 // and not all of them for the state that Redis is in.
 func isAboutOne(err error) bool {
 	_, said := errors.AsType[*rueidis.RedisError](err)
@@ -105,6 +105,15 @@ func (g *Group) move(ctx context.Context, tx rueidis.DedicatedClient, rejections
 	if len(pending) == 0 {
 		return tx.Do(ctx, tx.B().Unwatch().Build()).Error()
 	}
+	results, err := execute(ctx, tx, g.moveCommands(tx, pending, deliveries)...)
+	if err != nil {
+		return err
+	}
+	return g.settleMove(ctx, tx, results)
+}
+
+// moveCommands returns an XADD and an XACK for each rejection.
+func (g *Group) moveCommands(tx rueidis.DedicatedClient, pending []event.Rejection, deliveries []int64) []rueidis.Completed {
 	now := time.Now()
 	cmds := make([]rueidis.Completed, 0, 2*len(pending))
 	for i, r := range pending {
@@ -113,11 +122,7 @@ func (g *Group) move(ctx context.Context, tx rueidis.DedicatedClient, rejections
 			tx.B().Arbitrary("XADD").Keys(g.p.dlqKey).Args("*").Args(appendDeadLetter(nil, r, deliveries[i], now)...).Build(),
 			tx.B().Xack().Key(g.p.key).Group(g.name).Id(r.EntryID).Build())
 	}
-	results, err := execute(ctx, tx, cmds...)
-	if err != nil {
-		return err
-	}
-	return g.settleMove(ctx, tx, results)
+	return cmds
 }
 
 // prepareMove watches the dead letters and returns those of rejections that are

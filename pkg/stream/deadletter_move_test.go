@@ -5,10 +5,12 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus/testutil"
+	"github.com/redis/rueidis"
 	"github.com/stretchr/testify/require"
 
 	"github.com/eventpulse/eventpulse/pkg/event"
@@ -38,7 +40,7 @@ func pendingIDs(tb testing.TB, c *client, consumer string) []string {
 	return entryIDs(pending)
 }
 
-func TestBuryMovesAnEntry(t *testing.T) {
+func TestDeadLetter_MovesAnEntryOnce(t *testing.T) {
 	c, _ := withRedis(t)
 	ctx := testContext(t)
 	got := given(t, c, "a", 3)
@@ -70,7 +72,7 @@ func TestBuryMovesAnEntry(t *testing.T) {
 	require.NoError(t, c.DeadLetter(ctx, nil))
 }
 
-func TestBuryKeepsOddEntriesWhole(t *testing.T) {
+func TestDeadLetter_KeepsEveryField(t *testing.T) {
 	c, _ := withRedis(t)
 	ctx := testContext(t)
 	require.NoError(t, c.EnsureGroup(ctx))
@@ -102,7 +104,7 @@ func TestBuryKeepsOddEntriesWhole(t *testing.T) {
 	}
 }
 
-func TestBuryOfADeletedEntry(t *testing.T) {
+func TestDeadLetter_OfADeletedEntry(t *testing.T) {
 	c, _ := withRedis(t)
 	ctx := testContext(t)
 	got := given(t, c, "a", 1)
@@ -117,7 +119,7 @@ func TestBuryOfADeletedEntry(t *testing.T) {
 }
 
 // Whatever keeps the entry from the dead letters keeps it pending.
-func TestBuryLosesNothing(t *testing.T) {
+func TestDeadLetter_LeavesPendingWhatItCannotMove(t *testing.T) {
 	for reason, commands := range map[string][2][]string{
 		"out_of_memory": {{"CONFIG", "SET", "maxmemory", "1"}, {"CONFIG", "SET", "maxmemory", "0"}},
 		"wrong_type":    {{"SET", "{events_stream}:dlq", "x"}, {"DEL", "{events_stream}:dlq"}},
@@ -142,7 +144,7 @@ func TestBuryLosesNothing(t *testing.T) {
 	}
 }
 
-func TestBuryWithoutAGroup(t *testing.T) {
+func TestDeadLetter_WithoutAGroup(t *testing.T) {
 	c, _ := withRedis(t)
 	ctx := testContext(t)
 	got := given(t, c, "a", 1)
@@ -158,7 +160,7 @@ func TestBuryWithoutAGroup(t *testing.T) {
 }
 
 // Killed in the middle, every entry is in one place.
-func TestBuryThroughKills(t *testing.T) {
+func TestDeadLetter_MovesEachOnceWhileRedisIsKilled(t *testing.T) {
 	server := servers.Redis(t, "--appendonly", "yes", "--appendfsync", "always")
 	c := newClient(t, server.URL())
 	ctx := testContext(t)
@@ -188,7 +190,7 @@ func TestBuryThroughKills(t *testing.T) {
 	require.Equal(t, want, entries)
 }
 
-func TestMessagesOfDeadLettersAreBounded(t *testing.T) {
+func TestDeadLetter_BoundsTheMessage(t *testing.T) {
 	c, _ := withRedis(t)
 	dead := rejections(given(t, c, "a", 1)...)
 	dead[0].Message = strings.Repeat("é", 10_000)
@@ -196,9 +198,86 @@ func TestMessagesOfDeadLettersAreBounded(t *testing.T) {
 	require.Equal(t, strings.Repeat("é", maxMessage/2), deadLetters(t, c)[0].Message)
 }
 
-func TestUnpackRefusesOtherText(t *testing.T) {
+func TestUnpack_RejectsOtherText(t *testing.T) {
 	for _, text := range []string{"x", "1", "2:x", "-1:x", "1:xy", ":", "99999999999999999999:x"} {
 		_, ok := unpack(text)
 		require.False(t, ok, text)
 	}
+}
+
+// Two consumers move the same entries at once, as after a claim from one that
+// was only slow: each entry is there once.
+func TestDeadLetter_ByTwoAtOnceMakesNoCopies(t *testing.T) {
+	c, server := withRedis(t)
+	other := newClient(t, server.URL())
+	got := given(t, c, "a", 300)
+	var both sync.WaitGroup
+	for _, mover := range []*client{c, other} {
+		both.Go(func() {
+			for len(pendingIDs(t, mover, "a")) > 0 {
+				err := mover.DeadLetter(testContext(t), rejections(got...))
+				if err != nil && classify(err).reason != reasonConflict {
+					t.Error(err)
+					return
+				}
+			}
+		})
+	}
+	both.Wait()
+	var entries []string
+	for _, l := range deadLetters(t, c) {
+		entries = append(entries, l.EntryID)
+	}
+	require.ElementsMatch(t, entryIDs(got), entries)
+	require.InDelta(t, 300, testutil.ToFloat64(c.metrics.deadLettered)+testutil.ToFloat64(other.metrics.deadLettered), 0)
+}
+
+// An entry that somebody else deals with between the look and the move leaves
+// no letter behind.
+func TestDeadLetter_TakesBackTheLetterOfAnAcknowledgedEntry(t *testing.T) {
+	c, _ := withRedis(t)
+	ctx := testContext(t)
+	got := given(t, c, "a", 2)
+	err := c.conn.transact(ctx, func(ctx context.Context, tx rueidis.DedicatedClient) error {
+		pending, deliveries, err := c.prepareMove(ctx, tx, rejections(got...))
+		require.NoError(t, err)
+		require.Len(t, pending, 2)
+		require.Equal(t, []int64{1, 1}, deliveries)
+		_, err = c.Ack(ctx, entryIDs(got[:1]))
+		require.NoError(t, err)
+		results, err := execute(ctx, tx, c.moveCommands(tx, pending, deliveries)...)
+		require.NoError(t, err)
+		return c.settleMove(ctx, tx, results)
+	})
+	require.NoError(t, err)
+	letters := deadLetters(t, c)
+	require.Len(t, letters, 1)
+	require.Equal(t, got[1].EntryID, letters[0].EntryID)
+	require.InDelta(t, 1, testutil.ToFloat64(c.metrics.deadLettered), 0)
+}
+
+func TestDeadLetter_OneThatFailsKeepsNoneOfTheOthers(t *testing.T) {
+	c, _ := withRedis(t)
+	got := given(t, c, "a", 250)
+	dead := rejections(got...)
+	dead[120].EntryID = "no id"
+	requireUnavailable(t, c.DeadLetter(testContext(t), dead), reasonOther)
+	require.Len(t, deadLetters(t, c), 249)
+	require.Equal(t, []string{got[120].EntryID}, pendingIDs(t, c, "a"))
+}
+
+// The key changes its type after the look at it: nothing is acknowledged.
+func TestDeadLetter_FailsWhenItsKeyIsReplacedMeanwhile(t *testing.T) {
+	c, _ := withRedis(t)
+	ctx := testContext(t)
+	got := given(t, c, "a", 1)
+	err := c.conn.transact(ctx, func(ctx context.Context, tx rueidis.DedicatedClient) error {
+		pending, deliveries, err := c.prepareMove(ctx, tx, rejections(got...))
+		require.NoError(t, err)
+		say(t, c, "SET", c.p.dlqKey, "x")
+		_, err = execute(ctx, tx, c.moveCommands(tx, pending, deliveries)...)
+		return err
+	})
+	require.ErrorIs(t, err, errConflict)
+	require.Len(t, pendingIDs(t, c, "a"), 1)
 }

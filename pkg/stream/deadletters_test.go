@@ -9,7 +9,7 @@ import (
 	"github.com/eventpulse/eventpulse/pkg/event"
 )
 
-func TestDeadLettersInPages(t *testing.T) {
+func TestDeadLetterStore_ListsInPages(t *testing.T) {
 	c, _ := withRedis(t)
 	ctx := testContext(t)
 	got := given(t, c, "a", 25)
@@ -51,7 +51,7 @@ func TestDeadLettersInPages(t *testing.T) {
 	requireUnavailable(t, err, reasonOther)
 }
 
-func TestRepublish(t *testing.T) {
+func TestReplay_PutsLettersBackOnce(t *testing.T) {
 	c, _ := withRedis(t)
 	ctx := testContext(t)
 	got := given(t, c, "a", 250)
@@ -85,7 +85,7 @@ func TestRepublish(t *testing.T) {
 	require.Equal(t, got[1].Fields, again[1].Fields)
 }
 
-func TestRepublishRefusesWhatCannotBe(t *testing.T) {
+func TestReplay_RejectsWhatIsNoEntry(t *testing.T) {
 	c, _ := withRedis(t)
 	for _, fields := range [][]string{nil, {"odd"}} {
 		_, err := c.dead.Replay(testContext(t), DeadLetter{ID: "1-1", Rejection: event.Rejection{Delivery: event.Delivery{Fields: fields}}})
@@ -97,7 +97,7 @@ func TestRepublishRefusesWhatCannotBe(t *testing.T) {
 }
 
 // What somebody else put among the dead letters is shown as it is.
-func TestForeignDeadLetters(t *testing.T) {
+func TestDeadLetterStore_ShowsForeignEntriesAsTheyAre(t *testing.T) {
 	c, _ := withRedis(t)
 	say(t, c, "XADD", c.p.dlqKey, "5-5", "k", "v")
 	letters := deadLetters(t, c)
@@ -107,7 +107,7 @@ func TestForeignDeadLetters(t *testing.T) {
 	require.EqualValues(t, 1, n)
 }
 
-func TestDeadLettersOfWrongType(t *testing.T) {
+func TestDeadLetterStore_OfWrongType(t *testing.T) {
 	c, _ := withRedis(t)
 	say(t, c, "SET", c.p.dlqKey, "x")
 	_, err := c.dead.List(testContext(t), "", 10)

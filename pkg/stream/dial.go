@@ -98,7 +98,7 @@ func (d *dialer) drop() {
 	d.conns = make(map[*trackedConn]struct{})
 	d.mu.Unlock()
 	for conn := range conns {
-		_ = conn.Conn.Close() // whoever uses it is told by its next read or write
+		_ = conn.Conn.Close() // whoever uses it learns it from its next read or write
 	}
 }
 

@@ -27,6 +27,7 @@ const (
 	reasonNoGroup    = "no_group"
 	reasonOther      = "other"
 	reasonQueueFull  = "queue_full"
+	reasonPermission = "permission"
 	reasonReadOnly   = "read_only"
 	reasonTimeout    = "timeout"
 	reasonWrongType  = "wrong_type"
@@ -50,7 +51,7 @@ func rejectionOf(code string) (rejection, bool) {
 	case "OOM":
 		return rejection{"out_of_memory", "Redis is out of memory"}, true
 	case "MISCONF":
-		return rejection{"misconf", "Redis cannot save to disk and refuses writes"}, true
+		return rejection{"misconf", "Redis cannot save to disk and rejects writes"}, true
 	case "READONLY":
 		return rejection{reasonReadOnly, "Redis is a read-only replica"}, true
 	case "LOADING":
@@ -61,8 +62,10 @@ func rejectionOf(code string) (rejection, bool) {
 		return rejection{"no_replicas", "Redis has too few replicas to accept writes"}, true
 	case "NOGROUP", "UNBLOCKED":
 		return rejection{reasonNoGroup, "the consumer group does not exist"}, true
-	case "NOAUTH", "WRONGPASS", "NOPERM":
+	case "NOAUTH", "WRONGPASS":
 		return rejection{"auth", "Redis does not accept the credentials"}, true
+	case "NOPERM":
+		return rejection{reasonPermission, "the ACL of the Redis user does not permit a command or key that is needed"}, true
 	case "BUSY":
 		return rejection{"busy", "Redis is busy running a script"}, true
 	case "MASTERDOWN", "MOVED", "ASK", "CLUSTERDOWN", "TRYAGAIN", "CROSSSLOT":
@@ -71,7 +74,7 @@ func rejectionOf(code string) (rejection, bool) {
 	return rejection{}, false
 }
 
-// failure is err told apart: a bounded reason, the first word of what Redis
+// failure is err classified: a bounded reason, the first word of what Redis
 // said, if it said anything, and a sentence for a person.
 type failure struct {
 	reason, code, detail string
@@ -110,6 +113,10 @@ func classify(err error) failure {
 }
 
 func classifyReply(text string) failure {
+	// An EXEC that is rejected itself quotes why.
+	if _, cause, ok := strings.Cut(text, "EXECABORT Transaction discarded because of: "); ok {
+		text = cause
+	}
 	code, _, _ := strings.Cut(text, " ")
 	if r, ok := rejectionOf(code); ok {
 		return failure{reason: r.reason, code: code, detail: r.detail}
@@ -117,7 +124,7 @@ func classifyReply(text string) failure {
 	if code != strings.ToUpper(code) {
 		code = "ERR" // which the client cuts off
 	}
-	return failure{reason: reasonOther, code: code, detail: "Redis refused"}
+	return failure{reason: reasonOther, code: code, detail: "Redis rejected the command"}
 }
 
 // The operations, as they stand in errors and in the metric label.

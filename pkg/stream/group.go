@@ -63,9 +63,9 @@ func checkStart(start string) error {
 // EnsureGroup makes the consumer group exist, and the stream with it
 // (https://redis.io/docs/latest/commands/xgroup-create/). It costs one read
 // when the group is there, so it may be called periodically, and works then
-// even while Redis refuses writes.
+// even while Redis rejects writes.
 //
-// A group that is missing starts where [NewGroup] was told, so that "$" keeps
+// A group that is missing starts where [NewGroup] says, so that "$" keeps
 // what was on the stream before from being stored. A group that has existed
 // starts at the beginning instead: it was lost, and whatever is on the stream
 // now was published for it. That it has existed is known by whoever has seen
@@ -143,7 +143,7 @@ func (g *Group) hasExisted(ctx context.Context) (bool, error) {
 }
 
 // note puts the group into the set of those there have been. Where Redis
-// refuses writes it is put there by a later call: the group itself works.
+// rejects writes it is put there by a later call: the group itself works.
 func (g *Group) note(ctx context.Context) {
 	conn := g.p.conn
 	if _, err := conn.do(ctx, conn.redis.B().Sadd().Key(g.p.groups).Member(g.name).Build()); err != nil {

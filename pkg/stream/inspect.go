@@ -29,9 +29,9 @@ type Info struct {
 
 // ServerInfo is what INFO and CONFIG GET say.
 type ServerInfo struct {
-	// Told says whether INFO may be asked; without it all but the settings
-	// is zero. SettingsTold says the same of CONFIG GET.
-	Told, SettingsTold bool
+	// Available says whether INFO is permitted; without it all but the
+	// settings is zero. SettingsAvailable says the same of CONFIG GET.
+	Available, SettingsAvailable bool
 
 	// Version is that of the Redis whose commands the server speaks, Mode
 	// standalone, cluster or sentinel.
@@ -134,9 +134,9 @@ func (i *Inspector) Inspect(ctx context.Context, group string) (Info, error) {
 
 // inspectClock asks for the time twice: the first answer also pays for the
 // connection. It returns the server's time, or this machine's where the server
-// does not tell. Unlike PING, TIME is answered while writes are refused.
+// does not tell. Unlike PING, TIME is answered while writes are rejected.
 func (c *Conn) inspectClock(ctx context.Context, f *Info) (time.Time, error) {
-	var told time.Time
+	var now time.Time
 	for range 2 {
 		asked := time.Now()
 		reply, err := c.do(ctx, c.redis.B().Time().Build())
@@ -144,20 +144,20 @@ func (c *Conn) inspectClock(ctx context.Context, f *Info) (time.Time, error) {
 			return time.Now(), nil
 		}
 		if err != nil {
-			return told, err
+			return now, err
 		}
 		f.Latency = time.Since(asked)
 		parts, err := reply.AsStrSlice()
 		if err != nil || len(parts) != 2 {
-			return told, unexpected("TIME", err)
+			return now, unexpected("TIME", err)
 		}
-		if told, err = unixTime(parts[0], parts[1]); err != nil {
-			return told, unexpected("TIME", err)
+		if now, err = unixTime(parts[0], parts[1]); err != nil {
+			return now, unexpected("TIME", err)
 		}
 		f.ClockWithin = f.Latency/2 + time.Microsecond
-		f.ClockAhead = told.Sub(asked.Add(f.Latency / 2))
+		f.ClockAhead = now.Sub(asked.Add(f.Latency / 2))
 	}
-	return told, nil
+	return now, nil
 }
 
 // denied reports whether err is the server's word that this user may not

@@ -15,18 +15,18 @@ func (c *Conn) inspectServer(ctx context.Context) (ServerInfo, error) {
 		return f, err
 	}
 	if err == nil {
-		f.Told = true
+		f.Available = true
 		f.read(info)
 	}
 	f.Settings, err = c.inspectSettings(ctx)
-	f.SettingsTold = len(f.Settings) > 0
+	f.SettingsAvailable = len(f.Settings) > 0
 	return f, err
 }
 
 // read takes what INFO says.
 func (f *ServerInfo) read(info map[string]string) {
 	number := func(name string) int64 {
-		n, _ := strconv.ParseInt(info[name], 10, 64) // 0 is not told
+		n, _ := strconv.ParseInt(info[name], 10, 64) // 0 is not available
 		return n
 	}
 	f.Version, f.Mode = info["redis_version"], info["redis_mode"]

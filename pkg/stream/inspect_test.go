@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestInspectAnEmptyServer(t *testing.T) {
+func TestInspect_EmptyServer(t *testing.T) {
 	c, server := withRedis(t)
 	f, err := c.Inspect(testContext(t))
 	require.NoError(t, err)
@@ -19,7 +19,7 @@ func TestInspectAnEmptyServer(t *testing.T) {
 	require.Positive(t, f.Latency)
 	require.InDelta(t, 0, f.ClockAhead, float64(f.ClockWithin+time.Millisecond))
 
-	require.True(t, f.Server.Told && f.Server.SettingsTold)
+	require.True(t, f.Server.Available && f.Server.SettingsAvailable)
 	require.Regexp(t, `^\d+\.\d+\.\d+$`, f.Server.Version)
 	require.Equal(t, "standalone", f.Server.Mode)
 	require.False(t, f.Server.Replica || f.Server.Loading || f.Server.AppendOnly)
@@ -38,7 +38,7 @@ func TestInspectAnEmptyServer(t *testing.T) {
 	require.False(t, f.Stream.Group)
 }
 
-func TestInspectSeesSettingsAndMemory(t *testing.T) {
+func TestInspect_SettingsAndMemory(t *testing.T) {
 	c, _ := withRedis(t, "--appendonly", "yes", "--appendfsync", "always", "--maxmemory", "100mb",
 		"--maxmemory-policy", "volatile-ttl", "--min-replicas-to-write", "1")
 	f, err := c.Inspect(testContext(t))
@@ -50,7 +50,7 @@ func TestInspectSeesSettingsAndMemory(t *testing.T) {
 	require.EqualValues(t, 0, f.Server.GoodReplicas)
 }
 
-func TestInspectTheStream(t *testing.T) {
+func TestInspect_Stream(t *testing.T) {
 	c, _ := withRedis(t)
 	ctx := testContext(t)
 	got := given(t, c, "alive", 3)
@@ -83,7 +83,7 @@ func TestInspectTheStream(t *testing.T) {
 	require.Equal(t, "0-0", s.OtherGroups[0].LastDelivered)
 }
 
-func TestInspectOldEntries(t *testing.T) {
+func TestInspect_AgeOfOldEntries(t *testing.T) {
 	c, _ := withRedis(t)
 	ctx := testContext(t)
 	require.NoError(t, c.EnsureGroup(ctx))
@@ -97,7 +97,7 @@ func TestInspectOldEntries(t *testing.T) {
 	require.InDelta(t, time.Hour, f.Stream.OldestUnreadAge, float64(time.Minute))
 }
 
-func TestInspectKeysOfAnotherType(t *testing.T) {
+func TestInspect_KeysOfAnotherType(t *testing.T) {
 	c, _ := withRedis(t)
 	say(t, c, "SET", c.p.dlqKey, "x")
 	f, err := c.Inspect(testContext(t))
@@ -106,7 +106,7 @@ func TestInspectKeysOfAnotherType(t *testing.T) {
 	require.Equal(t, "string", f.Stream.DeadLetterType)
 }
 
-func TestInspectAsAUserWhoMayAskLittle(t *testing.T) {
+func TestInspect_UserWithFewPermissions(t *testing.T) {
 	c, server := withRedis(t)
 	say(t, c, "ACL SETUSER little on >pw ~* +@all -config -info -time")
 	say(t, c, "ACL SETUSER blind on >pw ~other +@all -config")
@@ -115,20 +115,20 @@ func TestInspectAsAUserWhoMayAskLittle(t *testing.T) {
 	f, err := newClient(t, "redis://little:pw@"+server.Addr()).Inspect(ctx)
 	require.NoError(t, err)
 	require.NoError(t, f.StreamErr)
-	require.False(t, f.Server.Told || f.Server.SettingsTold)
+	require.False(t, f.Server.Available || f.Server.SettingsAvailable)
 	require.Zero(t, f.ClockWithin)
 
 	f, err = newClient(t, "redis://blind:pw@"+server.Addr()).Inspect(ctx)
 	require.NoError(t, err)
-	require.True(t, f.Server.Told)
-	require.False(t, f.Server.SettingsTold)
-	requireUnavailable(t, f.StreamErr, "auth")
+	require.True(t, f.Server.Available)
+	require.False(t, f.Server.SettingsAvailable)
+	requireUnavailable(t, f.StreamErr, reasonPermission)
 
 	_, err = newClient(t, "redis://little:wrong@"+server.Addr()).Inspect(ctx)
 	requireUnavailable(t, err, "auth")
 }
 
-func TestInspectAReplica(t *testing.T) {
+func TestInspect_Replica(t *testing.T) {
 	_, primary := withRedis(t)
 	_, port, err := net.SplitHostPort(primary.Addr())
 	require.NoError(t, err)
@@ -139,7 +139,7 @@ func TestInspectAReplica(t *testing.T) {
 	require.Equal(t, primary.Addr(), f.Server.Primary)
 }
 
-func TestInspectAServerThatRefusesWrites(t *testing.T) {
+func TestInspect_ServerThatRejectsWrites(t *testing.T) {
 	c, _ := withRedis(t, "--maxmemory", "1")
 	f, err := c.Inspect(testContext(t))
 	require.NoError(t, err)
@@ -147,7 +147,7 @@ func TestInspectAServerThatRefusesWrites(t *testing.T) {
 	require.EqualValues(t, 1, f.Server.MaxMemory)
 }
 
-func TestInspectAClusterNode(t *testing.T) {
+func TestInspect_ClusterNode(t *testing.T) {
 	c, _ := withRedis(t, "--cluster-enabled", "yes")
 	f, err := c.Inspect(testContext(t))
 	require.NoError(t, err)
@@ -155,7 +155,7 @@ func TestInspectAClusterNode(t *testing.T) {
 	requireUnavailable(t, f.StreamErr, "cluster") // it serves no slots
 }
 
-func TestInspectNobody(t *testing.T) {
+func TestInspect_UnreachableServer(t *testing.T) {
 	c := newClient(t, "redis://u:hunter2@127.0.0.1:1")
 	f, err := c.Inspect(testContext(t))
 	requireUnavailable(t, err, reasonConnection)
@@ -163,7 +163,7 @@ func TestInspectNobody(t *testing.T) {
 	require.Equal(t, "127.0.0.1:1", f.Address)
 }
 
-func TestDeadLetterRange(t *testing.T) {
+func TestDeadLetterStore_Range(t *testing.T) {
 	c, _ := withRedis(t)
 	ctx := testContext(t)
 	n, last, err := c.dead.Range(ctx)
@@ -191,7 +191,7 @@ func TestDeadLetterRange(t *testing.T) {
 	requireUnavailable(t, err, "wrong_type")
 }
 
-func TestInspectWithRedisHung(t *testing.T) {
+func TestInspect_EndsWhileRedisHangs(t *testing.T) {
 	c, server := withRedis(t)
 	require.NoError(t, c.Ping(testContext(t)))
 	require.NoError(t, server.Pause())

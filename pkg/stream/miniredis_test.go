@@ -10,7 +10,7 @@ import (
 )
 
 // The one-command mode runs on this.
-func TestOnMiniredis(t *testing.T) {
+func TestMiniredis_PublishReadAck(t *testing.T) {
 	server := miniredis.RunT(t)
 	c := newClient(t, "redis://"+server.Addr())
 	ctx := testContext(t)
@@ -52,7 +52,7 @@ func TestOnMiniredis(t *testing.T) {
 	require.Len(t, got, 1)
 }
 
-func TestHousekeepingOnMiniredis(t *testing.T) {
+func TestMiniredis_Maintenance(t *testing.T) {
 	server := miniredis.RunT(t)
 	c := newClient(t, "redis://"+server.Addr())
 	ctx := testContext(t)

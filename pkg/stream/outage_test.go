@@ -17,11 +17,12 @@ import (
 
 // While Redis is frozen every request ends by its own timer, memory stays
 // bounded, and afterwards all goes on.
-func TestPublishWhileRedisHangs(t *testing.T) {
-	const timeout = 300 * time.Millisecond
+func TestPublish_EndsByItsOwnTimerWhileRedisHangs(t *testing.T) {
+	// Far apart, so that it is plain which of them ended a request.
+	const timeout, connTimeout = 300 * time.Millisecond, time.Minute
 	server := servers.Redis(t)
 	c := newClient(t, server.URL(), func(r *RedisConfig, cfg *Config) {
-		r.Timeout, r.DialTimeout = 700*time.Millisecond, 700*time.Millisecond
+		r.Timeout, r.DialTimeout = connTimeout, connTimeout
 		cfg.PublishTimeout, cfg.QueueEvents = timeout, 2000
 	})
 	ctx := testContext(t)
@@ -54,20 +55,16 @@ func TestPublishWhileRedisHangs(t *testing.T) {
 	}
 	wg.Wait()
 	slices.Sort(took)
-	p99 := took[len(took)*99/100]
-	t.Logf("%d requests, p50 %v, p99 %v, max %v", len(took), took[len(took)/2], p99, took[len(took)-1])
-	require.Less(t, p99, timeout+100*time.Millisecond)
+	t.Logf("%d requests, p50 %v, p99 %v, max %v", len(took), took[len(took)/2], took[len(took)*99/100], took[len(took)-1])
+	require.Less(t, took[len(took)-1], connTimeout/2)
 	require.Less(t, heapInUse(), heap+64<<20)
 
 	require.NoError(t, server.Resume())
 	require.Eventually(t, func() bool { return c.Publish(ctx, sample(0, 1)) == nil }, 10*time.Second, 10*time.Millisecond)
-	start := time.Now()
-	require.NoError(t, c.Publish(ctx, sample(0, 1)))
-	require.Less(t, time.Since(start), timeout)
 }
 
-func TestPingAndStatsEndWhileRedisHangs(t *testing.T) {
-	c := newClient(t, newPaused(t).URL(), impatient)
+func TestCalls_EndWithTheirContextWhileRedisHangs(t *testing.T) {
+	c := newClient(t, newPaused(t).URL()) // its own time limits are far
 	for name, call := range map[string]func(context.Context) error{
 		"ping":   c.Ping,
 		"group":  c.EnsureGroup,
@@ -79,19 +76,15 @@ func TestPingAndStatsEndWhileRedisHangs(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			ctx, cancel := context.WithTimeout(testContext(t), 100*time.Millisecond)
 			defer cancel()
-			start := time.Now()
 			requireUnavailable(t, call(ctx), reasonTimeout)
-			require.Less(t, time.Since(start), time.Second)
 		})
 	}
 }
 
-func TestRedisDownAtStart(t *testing.T) {
+func TestOpen_WithRedisDown(t *testing.T) {
 	server := servers.Redis(t)
 	require.NoError(t, server.Stop())
-	start := time.Now()
 	c := newClient(t, server.URL())
-	require.Less(t, time.Since(start), 500*time.Millisecond)
 
 	ctx := testContext(t)
 	requireUnavailable(t, c.Publish(ctx, sample(0, 1)), reasonConnection)
@@ -103,14 +96,31 @@ func TestRedisDownAtStart(t *testing.T) {
 	require.NoError(t, c.EnsureGroup(ctx))
 }
 
-// A name that leads nowhere must not hold up the start either.
-func TestNewDoesNotDial(t *testing.T) {
-	start := time.Now()
-	newClient(t, "redis://192.0.2.1:6379")
-	require.Less(t, time.Since(start), 500*time.Millisecond)
+// An address that leads nowhere must not delay the start.
+func TestOpen_DoesNotDial(t *testing.T) {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	dialled := make(chan struct{}, 100)
+	var accepting sync.WaitGroup
+	accepting.Go(func() {
+		for {
+			conn, err := ln.Accept()
+			if err != nil {
+				return
+			}
+			dialled <- struct{}{}
+			_ = conn.Close()
+		}
+	})
+	c := newClient(t, "redis://"+ln.Addr().String())
+	require.Empty(t, dialled)
+	require.Error(t, c.Ping(testContext(t)))
+	require.NotEmpty(t, dialled)
+	require.NoError(t, ln.Close())
+	accepting.Wait()
 }
 
-func TestConfirmedEventsSurviveKill(t *testing.T) {
+func TestPublish_ConfirmedEventsSurviveKill(t *testing.T) {
 	server := servers.Redis(t, "--appendonly", "yes", "--appendfsync", "always")
 	c := newClient(t, server.URL())
 	ctx := testContext(t)
@@ -158,7 +168,7 @@ func TestConfirmedEventsSurviveKill(t *testing.T) {
 
 // After a failover the address leads to another server, while the connections
 // made before still lead to what has become a replica.
-func TestFollowsTheAddressAfterFailover(t *testing.T) {
+func TestConn_FollowsTheAddressAfterFailover(t *testing.T) {
 	old, next := servers.Redis(t), servers.Redis(t)
 	name := newForwarder(t, old.Addr())
 	c := newClient(t, "redis://"+name.addr())

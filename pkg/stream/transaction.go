@@ -13,7 +13,7 @@ var errConflict = errors.New("a watched key was changed by somebody else")
 // execute runs commands as one transaction on a connection of its own and
 // returns their replies (https://redis.io/docs/latest/develop/using-commands/transactions/).
 //
-// A command that Redis refuses as it is queued, for want of memory or of a
+// A command that Redis rejects as it is queued, for want of memory or of a
 // permission or because it is a replica, ends the transaction with nothing
 // done. One that fails later, as on a key of another type, does not keep the
 // others from being done: it must be ruled out before, under WATCH. A watched
@@ -24,7 +24,7 @@ func execute(ctx context.Context, tx rueidis.DedicatedClient, cmds ...rueidis.Co
 	all = append(all, cmds...)
 	all = append(all, tx.B().Exec().Build())
 	replies := tx.DoMulti(ctx, all...)
-	// The reason stands with the command that was refused; EXEC says only
+	// The reason stands with the command that was rejected; EXEC says only
 	// that there was one.
 	for _, reply := range replies[:len(replies)-1] {
 		if err := reply.Error(); err != nil {

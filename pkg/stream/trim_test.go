@@ -15,7 +15,7 @@ import (
 // small makes Redis keep few entries in a node, so that little is left over.
 var small = []string{"--stream-node-max-entries", "10"}
 
-func TestTrimRemovesWhatIsDone(t *testing.T) {
+func TestTrim_RemovesWhatIsDone(t *testing.T) {
 	c := newClient(t, servers.Redis(t).URL())
 	ctx := testContext(t)
 	const total = 60_000 // more than one step of Redis removes
@@ -49,7 +49,7 @@ func TestTrimRemovesWhatIsDone(t *testing.T) {
 	require.Len(t, unread, 500)
 }
 
-func TestTrimSparesWhatIsNotForUs(t *testing.T) {
+func TestTrim_KeepsWhatAnotherGroupNeeds(t *testing.T) {
 	c := newClient(t, servers.Redis(t, small...).URL())
 	ctx := testContext(t)
 	trim := func() int64 {
@@ -83,7 +83,7 @@ func TestTrimSparesWhatIsNotForUs(t *testing.T) {
 	require.LessOrEqual(t, s.Length, int64(20))
 }
 
-func TestTrimWithADeletedEntryPending(t *testing.T) {
+func TestTrim_WithADeletedEntryPending(t *testing.T) {
 	c := newClient(t, servers.Redis(t, small...).URL())
 	ctx := testContext(t)
 	got := given(t, c, "a", 100)
@@ -95,7 +95,7 @@ func TestTrimWithADeletedEntryPending(t *testing.T) {
 	require.Equal(t, int64(50), n)
 }
 
-func TestTrimWhileRedisIsOutOfMemory(t *testing.T) {
+func TestTrim_WhileRedisIsOutOfMemory(t *testing.T) {
 	c := newClient(t, servers.Redis(t, small...).URL())
 	ctx := testContext(t)
 	got := given(t, c, "a", 100)
@@ -107,7 +107,7 @@ func TestTrimWhileRedisIsOutOfMemory(t *testing.T) {
 	require.GreaterOrEqual(t, n, int64(90))
 }
 
-func TestTrimOfWrongType(t *testing.T) {
+func TestTrim_OfWrongType(t *testing.T) {
 	c, _ := withRedis(t)
 	say(t, c, "SET", c.p.key, "x")
 	_, err := c.Trim(testContext(t))
@@ -115,7 +115,7 @@ func TestTrimOfWrongType(t *testing.T) {
 }
 
 // The ids are wider than a script's numbers, and not in the order of text.
-func TestTrimComparesIDs(t *testing.T) {
+func TestTrim_ComparesIDsAsNumbers(t *testing.T) {
 	c := newClient(t, servers.Redis(t, "--stream-node-max-entries", "1").URL())
 	ctx := testContext(t)
 	order := []string{"9-1", "10-1", "10-2", "10-10", "9007199254740993-1", "9007199254740994-9007199254740993", "9007199254740994-9007199254740994"}
@@ -135,7 +135,7 @@ func TestTrimComparesIDs(t *testing.T) {
 }
 
 // Whatever two groups do, trimming takes away nothing that one still needs.
-func TestTrimNeverTakesWhatIsNeeded(t *testing.T) {
+func TestTrim_NeverTakesWhatIsNeeded(t *testing.T) {
 	server := servers.Redis(t, small...)
 	groups := []string{"one", "two"}
 	clients := make([]*client, len(groups))
