@@ -19,7 +19,7 @@ type Object = jsonscan.Object
 func ObjectText(text string) Object { return jsonscan.Unscanned(text) }
 
 // Draft is what an [Event] is made of before its values are checked. A decoder
-// fills one in and hands it to [New].
+// fills one in and passes it to [New].
 type Draft struct {
 	// ID is the event's identity; the zero UUID asks for a new one.
 	ID uuid.UUID

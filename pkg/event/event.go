@@ -34,7 +34,7 @@ type Event struct {
 	Payload, Metadata string
 }
 
-// Delivery is one stream entry as handed to a consumer: undecoded, because an
+// Delivery is one stream entry as delivered to a consumer: undecoded, because an
 // entry that cannot be read as an event must still be acknowledged or
 // dead-lettered.
 type Delivery struct {
@@ -114,7 +114,7 @@ type Rejection struct {
 	Delivery
 	// Reason is one of the Reason constants.
 	Reason string
-	// Code is the SQLSTATE of the refusal, empty when there is none.
+	// Code is the SQLSTATE of the rejection, empty when there is none.
 	Code string
 	// Message says what is wrong, without the event's content.
 	Message string

@@ -9,7 +9,7 @@ import (
 	"github.com/eventpulse/eventpulse/pkg/event"
 )
 
-func TestLimitsValidate(t *testing.T) {
+func TestLimits_Validate(t *testing.T) {
 	require.NoError(t, event.DefaultLimits().Validate())
 	require.NoError(t, event.Limits{MaxEventBytes: 1, MaxBatchEvents: 1, MaxDepth: 2, MaxProblems: 1}.Validate())
 	require.NoError(t, event.Limits{MaxEventBytes: 4 << 20, MaxBatchEvents: 100_000, MaxDepth: 10_000, MaxProblems: 10_000}.Validate())
@@ -27,7 +27,7 @@ func TestLimitsValidate(t *testing.T) {
 	}
 }
 
-func TestLimitsAreSettings(t *testing.T) {
+func TestLimits_AreSettings(t *testing.T) {
 	for field := range reflect.TypeFor[event.Limits]().Fields() {
 		require.NotEmpty(t, field.Tag.Get("config"), field.Name)
 		require.NotEmpty(t, field.Tag.Get("usage"), field.Name)

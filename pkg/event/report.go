@@ -52,7 +52,7 @@ func (r *Report) Add(at Place, detail string, field ...string) {
 	r.add(Problem{Pointer: jsonscan.Pointer(path), Detail: detail})
 }
 
-// add lists p while there is room for it.
+// add lists p, or counts it where the list is full.
 func (r *Report) add(p Problem) {
 	if len(r.problems) >= r.max {
 		r.more++

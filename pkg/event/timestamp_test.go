@@ -130,9 +130,9 @@ func TestParseTimestamp(t *testing.T) {
 
 func repeat(s string, n int) string { return strings.Repeat(s, n) }
 
-// TestParseTimestampKnowsEveryDay compares each day of some centuries, and the
+// TestParseTimestamp_KnowsEveryDay compares each day of some centuries, and the
 // days that no month has.
-func TestParseTimestampKnowsEveryDay(t *testing.T) {
+func TestParseTimestamp_KnowsEveryDay(t *testing.T) {
 	for _, year := range []string{"0001", "0004", "0100", "1600", "1899", "1900", "1970", "1999", "2000", "2023", "2024", "2100", "2200", "2400", "9999"} {
 		for month := range 14 {
 			for day := range 33 {

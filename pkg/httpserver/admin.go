@@ -107,7 +107,7 @@ func (a *Admin) Addr() string {
 }
 
 // Serve serves, after [Admin.Listen] if need be, until ctx ends. It should
-// outlast what the probes are about, so that they can tell of its end.
+// outlast what the probes are about, so that they can report its end.
 func (a *Admin) Serve(ctx context.Context) error {
 	if a.web == nil {
 		<-ctx.Done()

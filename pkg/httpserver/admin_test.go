@@ -98,13 +98,13 @@ func TestAdmin(t *testing.T) {
 	require.Equal(t, 404, code, "the command line may hold passwords")
 }
 
-func TestAdminWithoutAddress(t *testing.T) {
+func TestAdmin_WithoutAddress(t *testing.T) {
 	a := startAdmin(t, AdminConfig{})
 	require.Empty(t, a.Addr())
 	require.NoError(t, a.Close())
 }
 
-func TestProbeRunsOnceAtATime(t *testing.T) {
+func TestProbe_RunsOnceAtATime(t *testing.T) {
 	calls := make(chan struct{}, 100)
 	open := make(chan struct{})
 	p := NewProbe(func(context.Context) error {
@@ -127,7 +127,7 @@ func TestProbeRunsOnceAtATime(t *testing.T) {
 	eventually(t, func() bool { return p.Run(context.Background()) == nil }, "well again")
 }
 
-func TestConfigNamesItsKeys(t *testing.T) {
+func TestConfig_ErrorsNameTheirKeys(t *testing.T) {
 	require.NoError(t, DefaultConfig().Validate())
 	require.NoError(t, DefaultAdminConfig().Validate())
 	err := Config{Addr: "nowhere"}.Validate()

@@ -18,7 +18,7 @@ import (
 	"github.com/eventpulse/eventpulse/pkg/event"
 )
 
-func TestKindsBecomeStatuses(t *testing.T) {
+func TestWriteError_MapsKindsToStatuses(t *testing.T) {
 	cause := errors.New("secret cause at 10.0.0.1")
 	for _, row := range []struct {
 		name   string
@@ -54,7 +54,7 @@ func TestKindsBecomeStatuses(t *testing.T) {
 	}
 }
 
-func TestProblemsNameTheFields(t *testing.T) {
+func TestWriteError_ListsTheProblems(t *testing.T) {
 	r := start(t, &fake{accept: func(context.Context, string) error {
 		return &event.Error{Kind: event.KindInvalid, Detail: "the batch is not valid", More: 3, Problems: []event.Problem{
 			{Pointer: "/3/timestamp", Detail: "is missing"},
@@ -73,7 +73,7 @@ func TestProblemsNameTheFields(t *testing.T) {
 	require.NotContains(t, r.log.String(), "payload")
 }
 
-func TestPanicIsAnsweredAndLogged(t *testing.T) {
+func TestPanic_IsAnsweredAndLogged(t *testing.T) {
 	r := start(t, &fake{accept: func(_ context.Context, body string) error {
 		if body == "boom" {
 			panic("a defect")
@@ -93,7 +93,7 @@ func TestPanicIsAnsweredAndLogged(t *testing.T) {
 	require.Zero(t, r.bodyBytes.held.Load())
 }
 
-func TestMethodsAndPaths(t *testing.T) {
+func TestRouting_AnswersUnknownPathsAndMethods(t *testing.T) {
 	r := start(t, &fake{})
 	for _, row := range []struct {
 		method, path string
@@ -126,7 +126,7 @@ func TestMethodsAndPaths(t *testing.T) {
 	require.EqualValues(t, 5, valueOf(t, r.metrics.requests.WithLabelValues("none", "404")))
 }
 
-func TestMediaTypes(t *testing.T) {
+func TestRequireJSON(t *testing.T) {
 	r := start(t, &fake{})
 	for value, status := range map[string]int{
 		"application/json":                    202,
@@ -178,7 +178,7 @@ func zstdOf(tb testing.TB, s string) string {
 	return b.String()
 }
 
-func TestContentEncodings(t *testing.T) {
+func TestReadBody_Decompresses(t *testing.T) {
 	r := start(t, &fake{})
 	const limit = 64 << 10
 	plain := `{"event_type":"` + strings.Repeat("abc", 500) + `"}`
@@ -234,7 +234,7 @@ func TestContentEncodings(t *testing.T) {
 	}
 }
 
-func TestRequestIDs(t *testing.T) {
+func TestRequestID_IsKeptIfSane(t *testing.T) {
 	r := start(t, &fake{})
 	for id, kept := range map[string]bool{
 		"a-Z_0.9": true, strings.Repeat("x", 128): true,
@@ -253,7 +253,7 @@ func TestRequestIDs(t *testing.T) {
 	require.Regexp(t, "^[0-9a-f]{32}$", a.Header.Get("X-Request-ID"))
 }
 
-func TestLogsAreBoundedAndHoldNoPayload(t *testing.T) {
+func TestLog_IsBoundedAndHoldsNoPayload(t *testing.T) {
 	r := start(t, &fake{accept: func(context.Context, string) error {
 		return &event.Error{Kind: event.KindInvalid, Detail: "bad"}
 	}})

@@ -76,21 +76,21 @@ func (b *bodies) read(r *http.Request, src io.Reader, held *lease) (string, erro
 		return text, b.failed(err)
 	}
 
-	wire := b.scratch.Get().(*[]byte)
-	defer b.keep(wire)
-	if *wire, err = readUpTo(b.limit, metered{src, held}, (*wire)[:0]); err != nil {
+	sent := b.scratch.Get().(*[]byte)
+	defer b.keep(sent)
+	if *sent, err = readUpTo(b.limit, metered{src, held}, (*sent)[:0]); err != nil {
 		return "", b.failed(err)
 	}
 	if coding == identity {
-		return string(*wire), nil
+		return string(*sent), nil
 	}
 
 	plain := b.scratch.Get().(*[]byte)
 	defer b.keep(plain)
-	if *plain, err = b.inflate.inflate(r.Context(), coding, *wire, (*plain)[:0]); err != nil {
+	if *plain, err = b.inflate.inflate(r.Context(), coding, *sent, (*plain)[:0]); err != nil {
 		return "", b.failed(err)
 	}
-	held.release() // what came over the wire is done with
+	held.release() // what was sent is done with
 	if !held.acquire(int64(len(*plain))) {
 		return "", b.failed(errBusy)
 	}
@@ -122,7 +122,7 @@ func exact(r io.Reader, n int64, held *lease) (string, error) {
 		copy(larger, buf)
 		buf = larger
 	}
-	// Sound because nobody writes to buf any more: it was made here, ReadFull
+	// Valid because nobody writes to buf any more: it was made here, ReadFull
 	// has returned, and a body does not keep the buffers it fills.
 	return unsafe.String(unsafe.SliceData(buf), len(buf)), nil
 }

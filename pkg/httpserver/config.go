@@ -89,7 +89,7 @@ func (c Config) Validate() error {
 		bad("read_timeout", "must be at least http.read_header_timeout (%v), is %v", c.ReadHeaderTimeout, c.ReadTimeout)
 	}
 	// The write time-out starts before the body is read: were it the
-	// shorter one, a slow body could not be told so.
+	// shorter one, a slow body could not be answered.
 	if c.WriteTimeout <= c.ReadTimeout {
 		bad("write_timeout", "must be more than http.read_timeout (%v), is %v", c.ReadTimeout, c.WriteTimeout)
 	}

@@ -34,10 +34,10 @@ const (
 //     away for a moment, so that the answer already sent is not lost (RFC
 //     9112, section 9.6).
 //
-// It parses no framing (RFC 9112, section 6). It hands up at most one block of bytes ending in a
+// It parses no framing (RFC 9112, section 6). It passes on at most one block of bytes ending in a
 // blank line per Read, except inside a body of known length; every head and
 // every chunked body ends in one, so net/http never holds bytes of the next
-// request, and what was handed up since the last blank line is exactly the
+// request, and what was passed on since the last blank line is exactly the
 // head when a handler starts.
 //
 // Reads are never concurrent with each other: net/http sees to that.
@@ -47,11 +47,11 @@ type conn struct {
 	tls *tls.ConnectionState // nil without TLS
 
 	buf  [4096]byte // holds rest
-	rest []byte     // received, not yet handed up
-	head []byte     // handed up since the last blank line
+	rest []byte     // received, not yet passed on
+	head []byte     // passed on since the last blank line
 	// body is what is left of the current request's body of known length.
 	body int64
-	// chunked is set when the current request's body tells its own end.
+	// chunked is set when the current request's body marks its own end.
 	chunked bool
 	// last is what the last complete block said about framing.
 	last framing
@@ -114,8 +114,7 @@ func (c *conn) hijack() {
 //
 // While a handler runs and its request's body has been read, only net/http
 // itself reads, to learn whether the peer hangs up meanwhile. A route that does
-// not care is told at once that there is nothing, which net/http takes for an
-// answer and does not wait. That spares each request a goroutine in the poller
+// not care gets nothing at once, (0, nil), and net/http does not wait. That spares each request a goroutine in the poller
 // and two deadlines: BenchmarkLoopback has what it costs.
 func (c *conn) Read(p []byte) (int, error) {
 	if c.hijacked.Load() {
@@ -148,7 +147,7 @@ func (c *conn) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// readHijacked hands up what was received before, and then what arrives.
+// readHijacked passes on what was received before, and then what arrives.
 func (c *conn) readHijacked(p []byte) (int, error) {
 	if len(c.rest) > 0 {
 		n := copy(p, c.rest)
@@ -158,7 +157,7 @@ func (c *conn) readHijacked(p []byte) (int, error) {
 	return c.Conn.Read(p)
 }
 
-// next says how many bytes of rest, at most limit, go up together.
+// next returns how many bytes of rest, at most limit, are passed on together.
 func (c *conn) next(limit int) int {
 	if c.body > 0 {
 		n := min(int64(limit), c.body)
@@ -222,7 +221,7 @@ func (c *conn) reject(status int, detail string) error {
 	return err
 }
 
-// plainAnswer takes apart an answer that net/http wrote by itself.
+// plainAnswer parses an answer that net/http wrote by itself.
 func plainAnswer(answer string) (status int, detail string, ok bool) {
 	after, ok := strings.CutPrefix(answer, "HTTP/1.")
 	if !ok || len(after) < 5 {
@@ -238,8 +237,8 @@ func plainAnswer(answer string) (status int, detail string, ok bool) {
 	return status, detail, true
 }
 
-// CloseWrite ends the sending half and then reads away what the peer has
-// still to say, within bounds. net/http calls it where it knows that more is
+// CloseWrite ends the sending half and then discards what the peer still
+// sends, within bounds. net/http calls it where it knows that more is
 // coming.
 func (c *conn) CloseWrite() error {
 	c.linger.Store(false)

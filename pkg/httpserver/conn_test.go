@@ -83,10 +83,10 @@ func randomRequest(r *rand.Rand) sent {
 	return q
 }
 
-// TestConnKeepsRequestsApart reads random streams of requests the way
+// TestConn_KeepsRequestsApart reads random streams of requests the way
 // net/http does. Its buffer must be empty after each of them, and what the
 // connection says of each must be about that one.
-func TestConnKeepsRequestsApart(t *testing.T) {
+func TestConn_KeepsRequestsApart(t *testing.T) {
 	for seed := range uint64(200) {
 		random := rand.New(rand.NewPCG(seed, 1))
 		var stream bytes.Buffer

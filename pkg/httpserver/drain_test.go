@@ -16,10 +16,10 @@ import (
 
 var testTime = time.Unix(1_700_000_000, 0)
 
-// TestDrainUnderLoad ends the server under keep-alive load. Clients that leave
-// when they are told to see no failure at all; clients that come back for ever
-// may find the door closed, but whatever was accepted was answered so.
-func TestDrainUnderLoad(t *testing.T) {
+// TestDrain_UnderLoad ends the server under keep-alive load. Clients that leave
+// on Connection: close see no failure at all; clients that come back for ever
+// may find the listener closed, but whatever was accepted was answered so.
+func TestDrain_UnderLoad(t *testing.T) {
 	for name, relentless := range map[string]bool{"clients that leave": false, "clients that come back": true} {
 		t.Run(name, func(t *testing.T) { drainUnderLoad(t, relentless) })
 	}
@@ -73,7 +73,7 @@ func drainUnderLoad(t *testing.T, relentless bool) {
 	t.Logf("%d accepted and answered, %d failed", accepted.Load(), failed.Load())
 }
 
-func TestInFlightIsAnsweredBeforeTheEnd(t *testing.T) {
+func TestDrain_AnswersWhatIsInFlight(t *testing.T) {
 	g := newGate()
 	r := start(t, &fake{accept: g.wait})
 	p := r.dial(t)
@@ -97,9 +97,9 @@ func TestInFlightIsAnsweredBeforeTheEnd(t *testing.T) {
 	require.NoError(t, r.ended())
 }
 
-// TestSilentConnectionsDoNotDelayTheEnd has a connection that was opened in
+// TestDrain_IsNotDelayedByUnusedConnections has a connection that was opened in
 // advance and never used.
-func TestSilentConnectionsDoNotDelayTheEnd(t *testing.T) {
+func TestDrain_IsNotDelayedByUnusedConnections(t *testing.T) {
 	r := start(t, &fake{})
 	silent := r.dial(t)
 	eventually(t, func() bool { return r.web.ln.open.Load() == 1 }, "accepted")
@@ -109,7 +109,7 @@ func TestSilentConnectionsDoNotDelayTheEnd(t *testing.T) {
 	silent.requireClosed()
 }
 
-func TestDrainDelayAnswersWithClose(t *testing.T) {
+func TestDrainDelay_AnswersWithConnectionClose(t *testing.T) {
 	r := start(t, &fake{}, func(c *Config) { c.DrainDelay = 2 * time.Second })
 	r.stop()
 	eventually(t, func() bool { return r.Ready(context.Background()) != nil }, "draining")
@@ -121,7 +121,7 @@ func TestDrainDelayAnswersWithClose(t *testing.T) {
 	p.requireClosed()
 }
 
-func TestShutdownTimeoutCuts(t *testing.T) {
+func TestShutdownTimeout_CutsConnections(t *testing.T) {
 	g := newGate()
 	r := start(t, &fake{accept: g.wait}, func(c *Config) { c.ShutdownTimeout = 200 * time.Millisecond })
 	p := r.dial(t)

@@ -23,7 +23,7 @@ func (g *gate) wait(context.Context, string) error {
 	return nil
 }
 
-func TestInFlightLimit(t *testing.T) {
+func TestMaxInFlight_Answers503(t *testing.T) {
 	g := newGate()
 	r := start(t, &fake{accept: g.wait}, func(c *Config) { c.MaxInFlight = 2 })
 	var held []*peer
@@ -46,14 +46,14 @@ func TestInFlightLimit(t *testing.T) {
 	for _, h := range held {
 		require.Equal(t, 202, h.answer("POST").StatusCode)
 	}
-	// The connection refused goes on once its body has arrived.
+	// The connection goes on once its body has arrived.
 	p.send("{}" + events + "Content-Length: 2\r\n\r\n[]")
 	require.Equal(t, 202, p.answer("POST").StatusCode)
 	require.Equal(t, []string{"{}", "{}", "[]"}, r.fake.seen())
 	eventually(t, func() bool { return r.inFlight.held.Load() == 0 }, "nothing in flight")
 }
 
-func TestBodyBytesLimit(t *testing.T) {
+func TestMaxInFlightBytes_Answers503(t *testing.T) {
 	g := newGate()
 	r := start(t, &fake{accept: g.wait}, func(c *Config) { c.MaxBodyBytes, c.MaxInFlightBytes = 1000, 1500 })
 	body := strings.Repeat(" ", 1000)
@@ -88,9 +88,9 @@ func hexLen(s string) string {
 	return string([]byte{digits[n>>8&15], digits[n>>4&15], digits[n&15]})
 }
 
-// TestUnwantedBodyThatStalls must not leave the connection open for what
+// TestRejectedBody_ThatStalls must not leave the connection open for what
 // comes late to be taken for a request.
-func TestUnwantedBodyThatStalls(t *testing.T) {
+func TestRejectedBody_ThatStalls(t *testing.T) {
 	r := start(t, &fake{}, shortTimeouts)
 	p := r.dial(t)
 	p.send("POST /nothing HTTP/1.1\r\nHost: h\r\nContent-Length: 100\r\n\r\n{}")
@@ -98,7 +98,7 @@ func TestUnwantedBodyThatStalls(t *testing.T) {
 	p.requireClosed()
 }
 
-func TestUnwantedLargeBodyClosesTheConnection(t *testing.T) {
+func TestRejectedBody_TooLargeToDiscardClosesTheConnection(t *testing.T) {
 	r := start(t, &fake{})
 	p := r.dial(t)
 	p.send("POST /nothing HTTP/1.1\r\nHost: h\r\nContent-Length: 300000\r\n\r\n")

@@ -33,7 +33,7 @@ type probing struct {
 	err  error // valid once done is closed
 }
 
-// Run returns what the check says, or an error after a second or when ctx ends.
+// Run returns what the check returns, or an error after a second or when ctx ends.
 func (p *Probe) Run(ctx context.Context) error {
 	p.mu.Lock()
 	now := p.current

@@ -110,7 +110,7 @@ func TestProtocol(t *testing.T) {
 	}
 }
 
-func TestSlowHeadersAreToldAndCut(t *testing.T) {
+func TestReadHeaderTimeout_Answers408(t *testing.T) {
 	r := start(t, &fake{}, shortTimeouts)
 	p := r.dial(t)
 	p.send("POST /api/v1/events HT")
@@ -120,7 +120,7 @@ func TestSlowHeadersAreToldAndCut(t *testing.T) {
 	p.requireClosed()
 }
 
-func TestSlowHeadersOfALaterRequestAreToldAndCut(t *testing.T) {
+func TestReadHeaderTimeout_Answers408OnALaterRequest(t *testing.T) {
 	r := start(t, &fake{}, shortTimeouts)
 	p := r.dial(t)
 	p.send(events + "Content-Length: 2\r\n\r\n{}")
@@ -130,7 +130,7 @@ func TestSlowHeadersOfALaterRequestAreToldAndCut(t *testing.T) {
 	p.requireClosed()
 }
 
-func TestIdleConnectionsAreClosedWithoutAWord(t *testing.T) {
+func TestIdleTimeout_ClosesWithoutAnAnswer(t *testing.T) {
 	r := start(t, &fake{}, shortTimeouts, func(c *Config) { c.IdleTimeout = 200 * time.Millisecond })
 	fresh := r.dial(t)
 	used := r.dial(t)
@@ -140,7 +140,7 @@ func TestIdleConnectionsAreClosedWithoutAWord(t *testing.T) {
 	fresh.requireClosed()
 }
 
-func TestSlowBodiesAreToldAndCut(t *testing.T) {
+func TestReadTimeout_Answers408(t *testing.T) {
 	r := start(t, &fake{}, shortTimeouts)
 	for _, head := range []string{
 		"Content-Length: 100\r\n\r\n{\"event_type\":",
@@ -157,7 +157,7 @@ func TestSlowBodiesAreToldAndCut(t *testing.T) {
 	require.Empty(t, r.fake.seen())
 }
 
-func TestTruncatedBodiesAreTold(t *testing.T) {
+func TestReadBody_TruncatedIs400(t *testing.T) {
 	r := start(t, &fake{})
 	for _, head := range []string{
 		"Content-Length: 100\r\n\r\n{}",
@@ -173,7 +173,7 @@ func TestTruncatedBodiesAreTold(t *testing.T) {
 	require.Empty(t, r.fake.seen())
 }
 
-func TestHalfClosedClientIsAnswered(t *testing.T) {
+func TestHalfClosedClient_IsAnswered(t *testing.T) {
 	r := start(t, &fake{})
 	p := r.dial(t)
 	p.send(events + "Content-Length: 2\r\n\r\n{}")
@@ -200,8 +200,8 @@ func TestExpectContinue(t *testing.T) {
 	p.requireClosed()
 }
 
-// TestPipelining sends many requests of both framings in one piece, and in
-// pieces of every small size.
+// TestPipelining sends many requests of both framings in one write, and in
+// writes of every small size.
 func TestPipelining(t *testing.T) {
 	r := start(t, &fake{})
 	var all strings.Builder
@@ -253,9 +253,9 @@ func TestSmuggling(t *testing.T) {
 	}
 }
 
-// TestLargeRefusedBodyDoesNotResetTheAnswer sends much more than is wanted
+// TestRejectedBody_DoesNotResetTheAnswer sends much more than is wanted
 // without looking.
-func TestLargeRefusedBodyDoesNotResetTheAnswer(t *testing.T) {
+func TestRejectedBody_DoesNotResetTheAnswer(t *testing.T) {
 	f := &fake{}
 	r := startWith(t, func(s *Server) {
 		f.mount(s)

@@ -104,7 +104,7 @@ func (w *response) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	return nc, buf, err
 }
 
-// extendDeadline gives the next write of a stream its time.
+// extendDeadline sets the deadline of the next write of a stream.
 func (w *response) extendDeadline() {
 	if w.route.streaming && !w.hijacked {
 		// A connection that takes no deadline has none to exceed.

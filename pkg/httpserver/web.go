@@ -86,7 +86,7 @@ func (w *web) close() error {
 	return errors.Join(errs...)
 }
 
-// serve serves until ctx ends and everything taken is answered.
+// serve serves until ctx ends and every request begun is answered.
 func (w *web) serve(ctx context.Context) error {
 	if err := w.listen(); err != nil {
 		return err

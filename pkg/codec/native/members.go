@@ -92,6 +92,7 @@ func (p *parser) idMember(i int, at event.Place) (uuid.UUID, int) {
 	if !ok {
 		return uuid.UUID{}, end
 	}
+	p.ids++
 	id, err := event.ParseID(text)
 	switch {
 	case err != nil:

@@ -2,6 +2,7 @@ package native_test
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"regexp"
 	"strconv"
@@ -17,10 +18,10 @@ import (
 	"github.com/eventpulse/eventpulse/pkg/event"
 )
 
-// verdict is what ought to come of a body, found out a second time and slowly:
+// expectation is what ought to come of a body, found out a second time and slowly:
 // jsontext knows JSON, the rest is written after the contract.
-type verdict struct {
-	// notJSON says that the body is refused for its JSON, tooMany for the
+type expectation struct {
+	// notJSON says that the body is rejected for its JSON, tooMany for the
 	// number of its events. Nothing else counts then.
 	notJSON, tooMany bool
 	// tooLarge says that an event is longer than the limit.
@@ -31,52 +32,52 @@ type verdict struct {
 	events []event.Event
 }
 
-// judge returns the verdict on the body of one event.
-func judge(body string, l event.Limits) verdict {
+// expect returns the expectation on the body of one event.
+func expect(body string, l event.Limits) expectation {
 	if text := strings.Trim(body, " \t\r\n"); len(text) > l.MaxEventBytes {
-		return verdict{tooLarge: true, problems: []string{""}}
+		return expectation{tooLarge: true, problems: []string{""}}
 	}
 	dec := jsontext.NewDecoder(strings.NewReader(body))
 	value, err := dec.ReadValue()
-	if err != nil || !lawful(value, l.MaxDepth) {
-		return verdict{notJSON: true}
+	if err != nil || !storable(value, l.MaxDepth) {
+		return expectation{notJSON: true}
 	}
-	var v verdict
+	var v expectation
 	v.event("", value.Clone())
 	if _, err := dec.ReadToken(); !errors.Is(err, io.EOF) {
-		return verdict{notJSON: true}
+		return expectation{notJSON: true}
 	}
 	return v
 }
 
-// judgeBatch returns the verdict on the body of a batch.
-func judgeBatch(body string, l event.Limits) verdict {
+// expectBatch returns the expectation on the body of a batch.
+func expectBatch(body string, l event.Limits) expectation {
 	dec := jsontext.NewDecoder(strings.NewReader(body))
 	if dec.PeekKind() != '[' {
 		value, err := dec.ReadValue()
-		if err != nil || !lawful(value, l.MaxDepth) {
-			return verdict{notJSON: true}
+		if err != nil || !storable(value, l.MaxDepth) {
+			return expectation{notJSON: true}
 		}
 		if _, err := dec.ReadToken(); !errors.Is(err, io.EOF) {
-			return verdict{notJSON: true}
+			return expectation{notJSON: true}
 		}
-		return verdict{problems: []string{""}}
+		return expectation{problems: []string{""}}
 	}
 	if _, err := dec.ReadToken(); err != nil {
-		return verdict{notJSON: true}
+		return expectation{notJSON: true}
 	}
-	var v verdict
+	var v expectation
 	for n := 0; ; n++ {
 		if kind := dec.PeekKind(); kind == ']' {
 			break
 		} else if n == l.MaxBatchEvents {
 			// With a comma there is one too many, whatever follows it.
 			rest := strings.TrimLeft(body[dec.InputOffset():], " \t\r\n")
-			return verdict{tooMany: strings.HasPrefix(rest, ","), notJSON: !strings.HasPrefix(rest, ",")}
+			return expectation{tooMany: strings.HasPrefix(rest, ","), notJSON: !strings.HasPrefix(rest, ",")}
 		}
 		value, err := dec.ReadValue()
-		if err != nil || !lawful(value, l.MaxDepth) {
-			return verdict{notJSON: true}
+		if err != nil || !storable(value, l.MaxDepth) {
+			return expectation{notJSON: true}
 		}
 		pointer := jsontext.Pointer("").AppendToken(strconv.Itoa(n))
 		v.event(pointer, value.Clone())
@@ -86,20 +87,38 @@ func judgeBatch(body string, l event.Limits) verdict {
 		}
 	}
 	if _, err := dec.ReadToken(); err != nil {
-		return verdict{notJSON: true}
+		return expectation{notJSON: true}
 	}
 	if _, err := dec.ReadToken(); !errors.Is(err, io.EOF) {
-		return verdict{notJSON: true}
+		return expectation{notJSON: true}
 	}
 	if len(v.events) == 0 && len(v.problems) == 0 {
 		v.problems = []string{""}
 	}
+	if len(v.problems) == 0 {
+		v.conflicts()
+	}
 	return v
 }
 
-// lawful says whether JSON can be kept as it is: not too deep, without U+0000,
+// conflicts finds events that have an earlier one's id and differ from it.
+func (v *expectation) conflicts() {
+	first := map[uuid.UUID]event.Event{}
+	for n, e := range v.events {
+		other, seen := first[e.ID]
+		switch {
+		case e.ID == uuid.Nil:
+		case !seen:
+			first[e.ID] = e
+		case other != e:
+			v.problems = append(v.problems, fmt.Sprintf("/%d/event_id", n))
+		}
+	}
+}
+
+// storable says whether JSON can be kept as it is: not too deep, without U+0000,
 // with numbers within bounds.
-func lawful(value jsontext.Value, maxDepth int) bool {
+func storable(value jsontext.Value, maxDepth int) bool {
 	dec := jsontext.NewDecoder(strings.NewReader(string(value)))
 	for {
 		token, err := dec.ReadToken()
@@ -115,15 +134,15 @@ func lawful(value jsontext.Value, maxDepth int) bool {
 				return false
 			}
 		case '0':
-			if !lawfulNumber(token.String()) {
+			if !storableNumber(token.String()) {
 				return false
 			}
 		}
 	}
 }
 
-// lawfulNumber writes the number out in full and counts.
-func lawfulNumber(number string) bool {
+// storableNumber writes the number out in full and counts.
+func storableNumber(number string) bool {
 	mantissa, power, _ := strings.Cut(strings.ToLower(strings.TrimPrefix(number, "-")), "e")
 	exponent := 0
 	if power != "" {
@@ -150,8 +169,8 @@ func lawfulNumber(number string) bool {
 
 var canonicalUUID = regexp.MustCompile(`^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$`)
 
-// event adds the verdict on one event, at that pointer.
-func (v *verdict) event(at jsontext.Pointer, value jsontext.Value) {
+// event adds the expectation on one event, at that pointer.
+func (v *expectation) event(at jsontext.Pointer, value jsontext.Value) {
 	before := len(v.problems)
 	wrong := func(field string) {
 		p := at.AppendToken(field)
@@ -219,11 +238,11 @@ func must[T any](value T, err error) T {
 	return value
 }
 
-// compareParse holds Parse against the verdict.
+// compareParse holds Parse against the expectation.
 func compareParse(tb testing.TB, body string, l event.Limits) {
 	tb.Helper()
 	e, err := native.Parse(body, l)
-	compare(tb, judge(body, l), body, []event.Event{e}, err, l)
+	compare(tb, expect(body, l), body, []event.Event{e}, err, l)
 
 	// Alone or in a batch is the same, but for the pointers.
 	events, batchErr := native.ParseBatch("["+body+"]", l)
@@ -238,14 +257,14 @@ func compareParse(tb testing.TB, body string, l event.Limits) {
 	require.Equal(tb, e, events[0])
 }
 
-// compareParseBatch holds ParseBatch against the verdict.
+// compareParseBatch holds ParseBatch against the expectation.
 func compareParseBatch(tb testing.TB, body string, l event.Limits) {
 	tb.Helper()
 	events, err := native.ParseBatch(body, l)
-	compare(tb, judgeBatch(body, l), body, events, err, l)
+	compare(tb, expectBatch(body, l), body, events, err, l)
 }
 
-func compare(tb testing.TB, v verdict, body string, events []event.Event, err error, l event.Limits) {
+func compare(tb testing.TB, v expectation, body string, events []event.Event, err error, l event.Limits) {
 	tb.Helper()
 	if err != nil {
 		rejection := requireError(tb, err)
@@ -279,7 +298,7 @@ func compare(tb testing.TB, v verdict, body string, events []event.Event, err er
 	}
 }
 
-func compareRejection(tb testing.TB, v verdict, rejection *event.Error, l event.Limits) {
+func compareRejection(tb testing.TB, v expectation, rejection *event.Error, l event.Limits) {
 	tb.Helper()
 	wantKind, want := event.KindInvalid, v.problems
 	if v.tooLarge || v.tooMany {
@@ -297,7 +316,7 @@ func compareRejection(tb testing.TB, v verdict, rejection *event.Error, l event.
 	case v.tooMany:
 		require.Equal(tb, []string{""}, pointers(rejection))
 	default:
-		require.NotEmpty(tb, want, "refused: %+v", rejection)
+		require.NotEmpty(tb, want, "rejected: %+v", rejection)
 		listed := min(len(want), l.MaxProblems)
 		require.Equal(tb, want[:listed], pointers(rejection))
 		require.Equal(tb, len(want)-listed, rejection.More)

@@ -31,8 +31,8 @@ func Parse(body string, l event.Limits) (event.Event, error) {
 // ParseBatch reads body as a JSON array of events, in one pass, and returns
 // them in order. Either all of them are valid or the error is that of [Parse]
 // for the whole batch, pointers starting with the index of the event. More than
-// l.MaxBatchEvents events are [event.KindTooLarge], none at all are
-// [event.KindInvalid].
+// l.MaxBatchEvents events are [event.KindTooLarge]; none at all, or different
+// ones of one id, are [event.KindInvalid].
 //
 // What Parse says about strings, l and concurrency holds here.
 func ParseBatch(body string, l event.Limits) ([]event.Event, error) {
@@ -49,6 +49,7 @@ type parser struct {
 	body   string
 	report event.Report
 	limits event.Limits
+	ids    int // of the producer's own so far
 }
 
 func newParser(body, subject string, l event.Limits) parser {
@@ -126,6 +127,9 @@ func (p *parser) batch() ([]event.Event, error) {
 			events = append(events, e)
 		}
 		i, more = p.Next(i, ']')
+	}
+	if i >= 0 && p.report.Empty() {
+		p.reportConflicts(events)
 	}
 	if err := p.finish(i); err != nil {
 		return nil, err

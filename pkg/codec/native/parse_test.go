@@ -50,9 +50,9 @@ func pointers(e *event.Error) []string {
 	return ps
 }
 
-// refused are bodies that are no event for one reason each: the pointer of the
+// invalid are bodies that are no event for one reason each: the pointer of the
 // problem and a part of its detail.
-var refused = []struct {
+var invalid = []struct {
 	name, body, pointer, detail string
 }{
 	{"empty", ``, "", "empty"},
@@ -217,8 +217,8 @@ func manyMembers(n int) string {
 	return strings.Join(members, ",")
 }
 
-func TestParseRefuses(t *testing.T) {
-	for _, test := range refused {
+func TestParse_Rejects(t *testing.T) {
+	for _, test := range invalid {
 		t.Run(test.name, func(t *testing.T) {
 			e, err := native.Parse(test.body, event.DefaultLimits())
 			require.Zero(t, e)
@@ -231,10 +231,10 @@ func TestParseRefuses(t *testing.T) {
 	}
 }
 
-// TestParseBatchRefuses puts the same events in the middle of a batch.
-func TestParseBatchRefuses(t *testing.T) {
+// TestParseBatch_Rejects puts the same events in the middle of a batch.
+func TestParseBatch_Rejects(t *testing.T) {
 	good := with(`"payload":{}`)
-	for _, test := range refused {
+	for _, test := range invalid {
 		if strings.HasPrefix(test.name, "trailing") && !strings.Contains(test.name, "comma") ||
 			strings.Contains(test.detail, "empty") && test.pointer == "" ||
 			strings.Contains(test.detail, "found the end") || strings.HasPrefix(test.name, "truncated") {
@@ -250,7 +250,20 @@ func TestParseBatchRefuses(t *testing.T) {
 	}
 }
 
-func TestParseBatchRefusesTheWhole(t *testing.T) {
+func TestParseBatch_RejectsDifferentEventsOfOneID(t *testing.T) {
+	other := strings.Replace(small, "order.created", "order.changed", 1)
+	_, err := native.ParseBatch("["+small+","+smallNoID+","+other+","+small+","+other+"]", event.DefaultLimits())
+	rejection := requireError(t, err)
+	require.Equal(t, event.KindInvalid, rejection.Kind)
+	require.Equal(t, []string{"/2/event_id", "/4/event_id"}, pointers(rejection))
+	require.Contains(t, rejection.Problems[0].Detail, "event 0")
+
+	events, err := native.ParseBatch("["+small+","+smallNoID+","+small+"]", event.DefaultLimits())
+	require.NoError(t, err, "the same event twice is a retry")
+	require.Len(t, events, 3)
+}
+
+func TestParseBatch_RejectsTheWhole(t *testing.T) {
 	good := with(`"payload":{}`)
 	for _, test := range []struct{ name, body, pointer, detail string }{
 		{"empty body", ``, "", "empty"},
@@ -278,7 +291,7 @@ func TestParseBatchRefusesTheWhole(t *testing.T) {
 	}
 }
 
-func TestParseAccepts(t *testing.T) {
+func TestParse_Accepts(t *testing.T) {
 	for _, test := range []struct{ name, body, payload string }{
 		{"the least", "{" + goodHead + "}", `{}`},
 		{"space everywhere", " \n{ \t\"event_type\" : \"t\" , \"source\":\"s\",\r\n\"timestamp\" :\"" + goodTime + "\", \"payload\" : { \"v\" : [ 1 , 2 ] } } \n", `{ "v" : [ 1 , 2 ] }`},
@@ -326,7 +339,7 @@ func TestParseAccepts(t *testing.T) {
 	}
 }
 
-func TestParseReadsEveryField(t *testing.T) {
+func TestParse_ReadsEveryField(t *testing.T) {
 	e, err := native.Parse(`{
 		"metadata": {"trace": "\u00e9"},
 		"timestamp": "2026-03-04T05:06:07.1234567+05:30",
@@ -346,14 +359,14 @@ func TestParseReadsEveryField(t *testing.T) {
 	}, e)
 }
 
-func TestParseTakesNamesUpToTheirLength(t *testing.T) {
+func TestParse_AcceptsNamesUpToTheirLength(t *testing.T) {
 	for _, name := range []string{quoted("x", 1), quoted("x", 255), quoted("é", 255), quoted("😀", 255), quoted(`\ud83d\ude00`, 255), `" "`} {
 		_, err := native.Parse(fields(name, name, `"`+goodTime+`"`), event.DefaultLimits())
 		require.NoError(t, err, name)
 	}
 }
 
-func TestParseTakesIDsOfAnyVersion(t *testing.T) {
+func TestParse_AcceptsIDsOfAnyVersion(t *testing.T) {
 	for _, id := range []string{
 		"00000000-0000-0000-0000-000000000001", "ffffffff-ffff-ffff-ffff-ffffffffffff",
 		"c232ab00-9414-11ec-b3c8-9f6bdeced846", "919108f7-52d1-4320-9bac-f847db4148a8",
@@ -365,7 +378,7 @@ func TestParseTakesIDsOfAnyVersion(t *testing.T) {
 	}
 }
 
-func TestParseReportsEveryProblemInOrder(t *testing.T) {
+func TestParse_ReportsEveryProblemInOrder(t *testing.T) {
 	broken := `{"extra":1,"timestamp":"no","payload":[],"event_id":"no","more/":{"a":1},"source":""}`
 	want := []string{"/extra", "/timestamp", "/payload", "/event_id", "/more~1", "/source", "/event_type"}
 
@@ -384,14 +397,14 @@ func TestParseReportsEveryProblemInOrder(t *testing.T) {
 	require.Equal(t, all, pointers(requireError(t, err)))
 }
 
-func TestParseStopsAtTheFirstSyntaxError(t *testing.T) {
+func TestParse_StopsAtTheFirstSyntaxError(t *testing.T) {
 	_, err := native.ParseBatch(`[{},{"x":1},{"payload":{"a":nope,"b":nope}}]`, event.DefaultLimits())
 	rejection := requireError(t, err)
 	require.Equal(t, []string{"/2/payload/a"}, pointers(rejection), "and what came before does not count")
 	require.Zero(t, rejection.More)
 }
 
-func TestSyntaxErrorsSayWhere(t *testing.T) {
+func TestParse_ReportsPositionOfSyntaxErrors(t *testing.T) {
 	for _, test := range []struct{ body, detail string }{
 		{"{\n  \"événement\": 1,\n  \"é\": nope\n}", "expected null, found 'o', at byte 31 (line 3, column 9)"},
 		{`{"a":01}`, "a number must not start with a needless zero, at byte 5 (line 1, column 6)"},
@@ -403,15 +416,15 @@ func TestSyntaxErrorsSayWhere(t *testing.T) {
 	}
 }
 
-// TestPointersStayShort makes sure that a rejection is not longer than a person
+// TestParse_KeepsPointersShort makes sure that a rejection is not longer than a person
 // can read, whatever the names in the body are.
-func TestPointersStayShort(t *testing.T) {
+func TestParse_KeepsPointersShort(t *testing.T) {
 	long := strings.Repeat("/", 300)
 	_, err := native.Parse(with(`"payload":{"`+long+`":{"`+long+`":[nope]}}`), event.DefaultLimits())
 	require.Equal(t, []string{"/payload/" + strings.Repeat("~1", 300)}, pointers(requireError(t, err)))
 }
 
-func TestParseMintsIDs(t *testing.T) {
+func TestParse_MintsIDs(t *testing.T) {
 	body := "[" + strings.Repeat("{"+goodHead+"},", 999) + "{" + goodHead + "}]"
 	before := time.Now().UnixMilli()
 	events, err := native.ParseBatch(body, event.DefaultLimits())
@@ -436,7 +449,7 @@ func TestParseMintsIDs(t *testing.T) {
 	}
 }
 
-func TestEventsOfABatchKeepTheirOrder(t *testing.T) {
+func TestParseBatch_KeepsTheOrder(t *testing.T) {
 	var body strings.Builder
 	for i := range 300 {
 		fmt.Fprintf(&body, `,{"event_type":"t%d","source":"s","timestamp":"%s","payload":{"i":%d}}`, i, goodTime, i)
@@ -450,7 +463,7 @@ func TestEventsOfABatchKeepTheirOrder(t *testing.T) {
 	}
 }
 
-func TestParseAllocatesLittle(t *testing.T) {
+func TestParse_AllocatesAtMostOnce(t *testing.T) {
 	limits := event.DefaultLimits()
 	require.LessOrEqual(t, testing.AllocsPerRun(100, func() {
 		if _, err := native.Parse(small, limits); err != nil {
@@ -459,8 +472,8 @@ func TestParseAllocatesLittle(t *testing.T) {
 	}), 1.0)
 }
 
-// TestErrorsAreErrors guards against a typed nil.
-func TestErrorsAreErrors(t *testing.T) {
+// TestParse_ReturnsNoTypedNil guards against a typed nil.
+func TestParse_ReturnsNoTypedNil(t *testing.T) {
 	_, err := native.Parse(small, event.DefaultLimits())
 	require.True(t, err == nil)
 	_, err = native.ParseBatch("["+small+"]", event.DefaultLimits())

@@ -12,9 +12,9 @@ import (
 	"github.com/eventpulse/eventpulse/pkg/event"
 )
 
-// TestStringsOfEveryAlignment puts every sort of byte at every place of
+// TestStrings_OfEveryAlignment puts every sort of byte at every place of
 // strings that are shorter and longer than a word or two.
-func TestStringsOfEveryAlignment(t *testing.T) {
+func TestStrings_OfEveryAlignment(t *testing.T) {
 	limits := event.DefaultLimits()
 	special := []string{"\x00", "\x1f", " ", "!", "#", "[", "]", "\x7f", "\x80", "\xc3", "\xff", `\n`, `\`, `"`, "é", "€", "😀", `\u00e9`, `\ud83d\ude00`, `\ud83d`}
 	for length := range 20 {
@@ -28,8 +28,8 @@ func TestStringsOfEveryAlignment(t *testing.T) {
 	}
 }
 
-// TestEveryEscape compares every \u escape there is with what must come of it.
-func TestEveryEscape(t *testing.T) {
+// TestStrings_EveryEscape compares every \u escape there is with what must come of it.
+func TestStrings_EveryEscape(t *testing.T) {
 	for unit := range 0x10000 {
 		escape := fmt.Sprintf(`\u%04x`, unit)
 		if unit%3 == 0 {
@@ -53,10 +53,10 @@ func TestEveryEscape(t *testing.T) {
 	}
 }
 
-// TestDuplicatesAreFoundInObjectsOfEverySize covers the change from comparing
+// TestObjects_DuplicateNamesAreFoundAtEverySize covers the change from comparing
 // to the table, and its growth; an object inside must not disturb the one
 // around it.
-func TestDuplicatesAreFoundInObjectsOfEverySize(t *testing.T) {
+func TestObjects_DuplicateNamesAreFoundAtEverySize(t *testing.T) {
 	inner := `{` + manyMembers(40) + `}`
 	for size := 1; size < 700; size += 1 + size/20 {
 		members := strings.Split(manyMembers(size), ",")
@@ -72,8 +72,8 @@ func TestDuplicatesAreFoundInObjectsOfEverySize(t *testing.T) {
 	}
 }
 
-// TestHugeObjects would not end if its cost grew with the square of the names.
-func TestHugeObjects(t *testing.T) {
+// TestObjects_CostGrowsWithTheirLength would not end if its cost grew with the square of the names.
+func TestObjects_CostGrowsWithTheirLength(t *testing.T) {
 	limits := event.DefaultLimits()
 	limits.MaxEventBytes = 4 << 20
 	require.NoError(t, limits.Validate())
@@ -81,9 +81,9 @@ func TestHugeObjects(t *testing.T) {
 	require.NoError(t, err)
 }
 
-// TestNumbersOfEveryForm writes numbers of all short forms and holds them
+// TestNumbers_OfEveryShortForm writes numbers of all short forms and holds them
 // against jsontext.
-func TestNumbersOfEveryForm(t *testing.T) {
+func TestNumbers_OfEveryShortForm(t *testing.T) {
 	limits := event.DefaultLimits()
 	var grow func(number string, left int)
 	grow = func(number string, left int) {

@@ -6,8 +6,8 @@
 // holds or with an exponent beyond 1000 either way
 // (https://www.postgresql.org/docs/current/datatype-json.html).
 //
-// A decoder drives a [Scanner] over a body and takes the pieces that it wants as
-// parts of the text. An [Object] is a piece that was scanned, or is still to be.
+// A decoder drives a [Scanner] over a body and takes the values that it wants as
+// parts of the text. An [Object] is one that was scanned, or is still to be.
 //
 //	scan.go    values, objects, arrays, literals
 //	text.go    strings, eight bytes at a time

@@ -30,7 +30,7 @@ type name struct {
 	at   int
 }
 
-// newNames returns an empty stack for a text of so many bytes, with room for
+// newNames returns an empty stack for a text of so many bytes, with a capacity for
 // as many names as are usually open at once.
 func newNames(bytes int) names {
 	return names{seed: maphash.MakeSeed(), stack: make([]name, 0, min(max(bytes/64, 12), 256))}
