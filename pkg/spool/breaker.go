@@ -18,12 +18,14 @@ const (
 // time-outs: of those the first one does.
 const failuresToOpen = 3
 
-// breaker keeps requests from waiting for a stream that does not answer. While
-// it is open one attempt at a time, now and then, finds out whether the stream
-// is back. Its methods may be called concurrently.
+// breaker is a circuit breaker
+// (https://martinfowler.com/bliki/CircuitBreaker.html): it keeps requests from
+// waiting for a stream that does not answer. While it is open one attempt at a
+// time, now and then, finds out whether the stream is back. Its methods may be
+// called concurrently.
 type breaker struct {
 	interval time.Duration
-	// changed is told of every change between closed and open.
+	// changed is called at every change between closed and open.
 	changed func(open bool, cause error)
 
 	// word is the state in the lower two bits and above it how often the
@@ -60,7 +62,7 @@ func (b *breaker) succeeded(ticket uint64) {
 func (b *breaker) failed(ticket uint64, err error) {
 	b.mu.Lock()
 	if ticket&3 != uint64(breakerClosed) || b.word.Load() != ticket ||
-		!timedOut(err) && b.failures.Add(1) < failuresToOpen {
+		!isTimeout(err) && b.failures.Add(1) < failuresToOpen {
 		b.mu.Unlock()
 		return
 	}

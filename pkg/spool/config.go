@@ -11,14 +11,14 @@ type Config struct {
 	// Dir may be shared with nothing else. Empty is no spool at all, which
 	// is for the caller to act on: Open refuses it.
 	Dir      string `config:"dir" usage:"directory that keeps events while Redis cannot take them, on a disk that survives a restart; empty is no spool"`
-	MaxBytes int64  `config:"max_bytes" usage:"most bytes that the spool keeps on disk; past it requests are refused"`
+	MaxBytes int64  `config:"max_bytes" usage:"most bytes that the spool keeps on disk; past it requests are answered with 503"`
 	// MinFreeBytes is never taken for more than a tenth of the disk, so
 	// that a small disk can be used too.
 	MinFreeBytes int64 `config:"min_free_bytes" usage:"bytes of free disk that the spool leaves to others, at most a tenth of the disk"`
 	// Deadline bounds what a stream that hangs can cost a request.
 	Deadline time.Duration `config:"deadline" usage:"longest that a request waits for the stream before the spool takes its events"`
 	// CommitTimeout bounds what a disk that hangs can cost a request.
-	CommitTimeout time.Duration `config:"commit_timeout" usage:"longest that a request waits for the disk before it is refused"`
+	CommitTimeout time.Duration `config:"commit_timeout" usage:"longest that a request waits for the disk before it is answered with 503"`
 	ProbeInterval time.Duration `config:"probe_interval" usage:"shortest pause between two attempts to reach a stream that has failed; the longest is twice that"`
 	DrainTimeout  time.Duration `config:"drain_timeout" usage:"longest that the drainer waits for the stream to take a batch"`
 	DrainBatch    int           `config:"drain_batch" usage:"most events that are drained at once"`
@@ -38,15 +38,15 @@ func DefaultConfig() Config {
 	}
 }
 
-// leastBytes is the smallest spool that makes sense.
-const leastBytes = 1 << 20
+// minMaxBytes is the smallest spool that makes sense.
+const minMaxBytes = 1 << 20
 
 // Validate names every setting that cannot be worked with.
 func (c Config) Validate() error {
 	var errs []error
 	fail := func(format string, args ...any) { errs = append(errs, fmt.Errorf("spool."+format, args...)) }
-	if c.MaxBytes < leastBytes {
-		fail("max_bytes is %d: must be at least %d", c.MaxBytes, leastBytes)
+	if c.MaxBytes < minMaxBytes {
+		fail("max_bytes is %d: must be at least %d", c.MaxBytes, minMaxBytes)
 	}
 	if c.MinFreeBytes < 0 {
 		fail("min_free_bytes is %d: must not be negative", c.MinFreeBytes)

@@ -6,10 +6,12 @@ import (
 
 	"github.com/eventpulse/eventpulse/pkg/event"
 	"github.com/eventpulse/eventpulse/pkg/fault"
+	"github.com/eventpulse/eventpulse/pkg/internal/journal"
+	"github.com/eventpulse/eventpulse/pkg/internal/retry"
 )
 
-// longestPause bounds what the drainer leaves to requests between two batches.
-const longestPause = 100 * time.Millisecond
+// maxYield bounds what the drainer leaves to requests between two batches.
+const maxYield = 100 * time.Millisecond
 
 // Run publishes what is on disk, oldest first, until ctx ends or the spool is
 // closed. Without it the spool only fills, and the stream is not returned to
@@ -17,123 +19,222 @@ const longestPause = 100 * time.Millisecond
 // the process ends in between they are published again.
 func (s *Spool) Run(ctx context.Context) {
 	select {
-	case s.draining <- struct{}{}:
+	case s.running <- struct{}{}:
 	case <-ctx.Done():
 		return
 	case <-s.life.Done():
 		return
 	}
-	defer func() { <-s.draining }()
+	defer func() { <-s.running }()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer context.AfterFunc(s.life, cancel)()
-
-	d := &drainer{Spool: s, most: s.cfg.DrainBatch, size: s.cfg.DrainBatch}
 	for ctx.Err() == nil {
-		d.step(ctx)
+		s.drainer.step(ctx)
 	}
 }
 
-// drainer is what Run remembers from batch to batch.
+// drainer publishes the events of a journal. It is for one goroutine at a time.
+//
+// Each step it loads a batch, or waits for there to be one; decides by its
+// [drainMode] whether and how much to publish; publishes; and acts on the
+// [outcome].
 type drainer struct {
 	*Spool
-	// size is how many events the stream is given at once: fewer after a
-	// time-out, more again after a success, at most so many.
-	size, most int
-	// slow is set while the stream answers, but too late for requests: it
-	// is drained to while they go to the disk.
-	slow bool
-	// single counts the events left of a batch that was refused for what one
-	// of them is.
-	single int
-	busy   bool // there was something to drain
+	reader *journal.Reader
+	batch  []spooled // loaded and not published
+	size   batchSize
+	// late is set while the stream answers, but too late for requests.
+	late bool
+	// draining is set from the first batch until nothing is left.
+	draining bool
 }
+
+// spooled is an event read from the journal.
+type spooled struct {
+	event event.Event
+	seq   uint64
+}
+
+func newDrainer(s *Spool) *drainer {
+	return &drainer{
+		Spool: s, reader: s.journal.Reader(),
+		size: batchSize{events: s.cfg.DrainBatch, most: s.cfg.DrainBatch},
+	}
+}
+
+// drainMode is how the drainer treats the stream.
+type drainMode uint8
+
+const (
+	// drainFollow: the breaker is closed, requests go to the stream and so do
+	// batches.
+	drainFollow drainMode = iota
+	// drainProbe: the breaker is open and a probe is due. One event finds out
+	// whether the stream is back; only one, because a copy of each may end up
+	// on the stream with every attempt.
+	drainProbe
+	// drainLate: the breaker is open because the stream is too slow for
+	// requests. It still takes batches.
+	drainLate
+	// drainWait: the breaker is open and the next probe is not due.
+	drainWait
+)
+
+// mode returns the mode for the next batch. A probe that it starts must be
+// finished.
+func (d *drainer) mode() drainMode {
+	switch {
+	case d.breaker.probe():
+		return drainProbe
+	case d.breaker.state() == breakerClosed:
+		return drainFollow
+	case d.late:
+		return drainLate
+	}
+	return drainWait
+}
+
+// outcome is what became of a batch.
+type outcome uint8
+
+const (
+	outcomePublished outcome = iota
+	outcomeLate              // published, later than a request would have waited
+	outcomeTimeout           // not known to be published
+	outcomeFailed            // the same, and the answer was an error
+	outcomeStopped           // the drainer was stopped meanwhile
+)
 
 // step publishes one batch, or waits for there to be one.
 func (d *drainer) step(ctx context.Context) {
-	ok, err := d.reader.fill(d.most)
-	switch {
-	case err != nil:
+	if err := d.load(); err != nil {
 		d.log.Warn("cannot read the spool, trying again", "dir", d.cfg.Dir, "error", err)
-		d.wait(ctx, d.cfg.ProbeInterval)
-		return
-	case !ok:
-		if d.busy {
-			d.busy = false
-			d.log.Info("the spool is drained")
-		}
-		select {
-		case <-ctx.Done():
-		case <-d.journal.arrived:
-		}
+		_ = retry.Sleep(ctx, d.cfg.ProbeInterval)
 		return
 	}
-	d.busy = true
-
-	probe := d.breaker.probe()
-	if !probe && !d.slow && d.breaker.state() != breakerClosed {
-		d.wait(ctx, d.breaker.untilProbe())
+	if len(d.batch) == 0 {
+		d.idle(ctx)
 		return
 	}
-	n := min(d.size, len(d.reader.pending))
-	if probe || d.single > 0 {
-		n = 1 // a copy of each may end up on the stream every time
-	}
-	d.publish(ctx, n, probe)
-}
-
-// publish gives the stream the first n pending events.
-func (d *drainer) publish(ctx context.Context, n int, probe bool) {
-	events := make([]event.Event, n) // its own: the call may outlast us
-	for i := range events {
-		events[i] = d.reader.pending[i].event
-	}
-	ticket, _ := d.breaker.allow()
-	before := d.requests.Load()
-	start := time.Now()
-	err := d.give(ctx, d.cfg.DrainTimeout, events)
-	took := time.Since(start)
-
-	answered := err == nil || aboutContent(err)
-	d.slow = answered && took > d.cfg.Deadline && d.breaker.state() != breakerClosed
-	switch {
-	case probe:
-		d.breaker.probed(answered && !d.slow)
-	case !answered && ctx.Err() == nil:
-		d.breaker.failed(ticket, err)
-	}
-	switch {
-	case err == nil:
-		fault.Point(fault.SpoolDrain)
-		d.reader.release(n)
-		d.metrics.drained.Add(float64(n))
-		d.size = min(d.size*2, d.most)
-		d.single = max(d.single-n, 0)
-		if d.requests.Load() != before {
-			d.wait(ctx, min(took, longestPause))
-		}
-	case ctx.Err() != nil:
-	case aboutContent(err) && n > 1:
-		d.single = n
-	case aboutContent(err):
-		d.reader.refuse(err)
-		d.single = max(d.single-1, 0)
-	default:
-		if timedOut(err) && !probe {
-			d.size = max(n/2, 1)
-		}
-		if d.breaker.state() == breakerClosed {
-			d.wait(ctx, d.cfg.ProbeInterval)
-		}
+	d.draining = true
+	switch mode := d.mode(); mode {
+	case drainWait:
+		_ = retry.Sleep(ctx, d.breaker.untilProbe())
+	case drainProbe:
+		d.publishBatch(ctx, mode, 1)
+	case drainFollow, drainLate:
+		d.publishBatch(ctx, mode, min(d.size.events, len(d.batch)))
 	}
 }
 
-// wait returns after the given time or when ctx ends.
-func (d *drainer) wait(ctx context.Context, pause time.Duration) {
-	timer := time.NewTimer(pause)
-	defer timer.Stop()
+// idle waits until something may have been appended.
+func (d *drainer) idle(ctx context.Context) {
+	if d.draining {
+		d.draining = false
+		d.log.Info("the spool is drained")
+	}
 	select {
 	case <-ctx.Done():
-	case <-timer.C:
+	case <-d.journal.Committed():
 	}
 }
+
+// load reads a batch, unless there is one. What is no event is quarantined.
+func (d *drainer) load() error {
+	for len(d.batch) == 0 {
+		records, err := d.reader.Read(d.size.most)
+		if err != nil || len(records) == 0 {
+			return err
+		}
+		for _, rec := range records {
+			e, err := decodeEvent(rec.Payload)
+			if err != nil {
+				d.reader.Quarantine(rec, err)
+				continue
+			}
+			d.batch = append(d.batch, spooled{e, rec.Seq})
+		}
+	}
+	return nil
+}
+
+// publishBatch publishes the first n events of the batch and acts on what
+// becomes of them.
+func (d *drainer) publishBatch(ctx context.Context, mode drainMode, n int) {
+	events := make([]event.Event, n) // its own: the call may outlast us
+	for i := range events {
+		events[i] = d.batch[i].event
+	}
+	ticket, _ := d.breaker.allow()
+	requests := d.requests.Load()
+	start := time.Now()
+	err := d.publish(ctx, d.cfg.DrainTimeout, events)
+	took := time.Since(start)
+
+	result := d.judge(ctx, err, took)
+	d.late = result == outcomeLate
+	switch {
+	case mode == drainProbe:
+		d.breaker.probed(result == outcomePublished)
+	case result == outcomeTimeout, result == outcomeFailed:
+		d.breaker.failed(ticket, err)
+	}
+	switch result {
+	case outcomePublished, outcomeLate:
+		fault.Point(fault.SpoolDrain)
+		d.release(n)
+		d.size.grow()
+		if d.requests.Load() != requests {
+			_ = retry.Sleep(ctx, min(took, maxYield)) // to those beside us
+		}
+	case outcomeTimeout:
+		if mode != drainProbe {
+			d.size.shrink(n)
+		}
+		d.pause(ctx)
+	case outcomeFailed:
+		d.pause(ctx)
+	case outcomeStopped:
+	}
+}
+
+// judge says what became of a batch that was published with err after a time.
+func (d *drainer) judge(ctx context.Context, err error, took time.Duration) outcome {
+	switch {
+	case err == nil && took > d.cfg.Deadline && d.breaker.state() != breakerClosed:
+		return outcomeLate
+	case err == nil:
+		return outcomePublished
+	case ctx.Err() != nil:
+		return outcomeStopped
+	case isTimeout(err):
+		return outcomeTimeout
+	}
+	return outcomeFailed
+}
+
+// release removes the first n events of the batch from the disk.
+func (d *drainer) release(n int) {
+	d.reader.Release(d.batch[n-1].seq)
+	if d.batch = d.batch[n:]; len(d.batch) == 0 {
+		d.batch = nil
+	}
+	d.metrics.drained.Add(float64(n))
+}
+
+// pause waits after a failure that has not opened the breaker. An open one says
+// by itself when to try again.
+func (d *drainer) pause(ctx context.Context) {
+	if d.breaker.state() == breakerClosed {
+		_ = retry.Sleep(ctx, d.cfg.ProbeInterval)
+	}
+}
+
+// batchSize is how many events are published at once: half as many after a
+// time-out, twice as many after a success.
+type batchSize struct{ events, most int }
+
+func (s *batchSize) grow() { s.events = min(s.events*2, s.most) }
+
+func (s *batchSize) shrink(published int) { s.events = max(published/2, 1) }

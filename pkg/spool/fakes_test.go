@@ -18,29 +18,28 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/eventpulse/eventpulse/pkg/event"
+	"github.com/eventpulse/eventpulse/pkg/internal/durable"
+	"github.com/eventpulse/eventpulse/pkg/internal/journal"
 )
 
 // What a stream does with a call.
 type behaviour int
 
 const (
-	takes     behaviour = iota
-	refuses             // fails at once, nothing happened
-	loses               // takes the events and then fails
-	hangs               // until ctx ends
-	disagrees           // refuses the events for what they are
+	accepts behaviour = iota
+	fails             // at once, nothing happened
+	loses             // accepts the events and then fails
+	hangs             // until ctx ends
 )
 
 var errStream = event.Unavailable("the stream is away", errors.New("connection refused"))
 
-// stream is a Publisher that remembers what it took.
+// stream is a Publisher that remembers what it accepted.
 type stream struct {
 	mode   atomic.Int32
 	calls  atomic.Int64
 	inside atomic.Int64
 	delay  atomic.Int64
-	// picky are refused for their content, in every mode.
-	picky map[uuid.UUID]bool
 
 	mu    sync.Mutex
 	order []uuid.UUID
@@ -70,28 +69,21 @@ func (s *stream) PublishWithin(ctx context.Context, timeout time.Duration, event
 			return event.Unavailable("slow", ctx.Err())
 		}
 	}
-	for i := range events {
-		if s.picky[events[i].ID] {
-			return &event.Error{Kind: event.KindInvalid, Detail: "not this one"}
-		}
-	}
 	switch behaviour(s.mode.Load()) {
-	case refuses:
+	case fails:
 		return errStream
 	case loses:
-		s.take(events)
+		s.accept(events)
 		return errStream
 	case hangs:
 		<-ctx.Done()
 		return event.Unavailable("no answer", ctx.Err())
-	case disagrees:
-		return &event.Error{Kind: event.KindTooLarge, Detail: "too large"}
 	}
-	s.take(events)
+	s.accept(events)
 	return nil
 }
 
-func (s *stream) take(events []event.Event) {
+func (s *stream) accept(events []event.Event) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.most = max(s.most, len(events))
@@ -103,7 +95,7 @@ func (s *stream) take(events []event.Event) {
 	}
 }
 
-func (s *stream) taken() []uuid.UUID {
+func (s *stream) accepted() []uuid.UUID {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return append([]uuid.UUID(nil), s.order...)
@@ -163,8 +155,8 @@ func (l *logs) String() string {
 
 func (l *logs) logger() *slog.Logger { return slog.New(slog.NewTextHandler(l, nil)) }
 
-// rig is a spool under test.
-type rig struct {
+// fixture is a spool under test.
+type fixture struct {
 	*Spool
 	stream *stream
 	logs   *logs
@@ -172,57 +164,67 @@ type rig struct {
 	stop   func()
 }
 
-type rigOption func(*rigOptions)
+type option func(*journal.Options)
 
-type rigOptions struct {
-	fs      files
-	segment int64
-}
+func withFS(fs durable.FS) option     { return func(o *journal.Options) { o.FS = fs } }
+func withSegments(bytes int64) option { return func(o *journal.Options) { o.SegmentBytes = bytes } }
 
-func withFiles(fs files) rigOption       { return func(o *rigOptions) { o.fs = fs } }
-func withSegments(bytes int64) rigOption { return func(o *rigOptions) { o.segment = bytes } }
-func start(tb testing.TB, cfg Config, next *stream, options ...rigOption) *rig {
+func start(tb testing.TB, cfg Config, next *stream, options ...option) *fixture {
 	tb.Helper()
-	o := rigOptions{fs: disk{}, segment: segmentBytes}
+	var o journal.Options
 	for _, option := range options {
 		option(&o)
 	}
-	r := &rig{stream: next, logs: &logs{}, reg: prometheus.NewRegistry()}
-	s, err := open(cfg, next, r.logs.logger(), r.reg, o.fs, o.segment)
+	f := &fixture{stream: next, logs: &logs{}, reg: prometheus.NewRegistry()}
+	s, err := open(cfg, next, f.logs.logger(), f.reg, o)
 	require.NoError(tb, err)
-	r.Spool = s
+	f.Spool = s
 	var once sync.Once
-	r.stop = func() {
+	f.stop = func() {
 		once.Do(func() {
 			require.NoError(tb, s.Close())
 			if tb.Failed() {
-				tb.Log(r.logs.String())
+				tb.Log(f.logs.String())
 			}
 		})
 	}
-	tb.Cleanup(r.stop)
-	return r
+	tb.Cleanup(f.stop)
+	return f
+}
+
+// startAway opens a spool whose stream fails, with the breaker open. It returns
+// what is spooled by then.
+func startAway(tb testing.TB, cfg Config, options ...option) (*fixture, []event.Event) {
+	tb.Helper()
+	f := start(tb, cfg, newStream(fails), options...)
+	var sent []event.Event
+	for range failuresToOpen {
+		events := makeEvents(1)
+		f.mustPublish(tb, events)
+		sent = append(sent, events...)
+	}
+	return f, sent
 }
 
 // run drains until the test ends or what it returns is called.
-func (r *rig) run(tb testing.TB) (stop func()) {
+func (f *fixture) run(tb testing.TB) (stop func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
-	go func() { defer close(done); r.Run(ctx) }()
+	go func() { defer close(done); f.Run(ctx) }()
 	stop = func() { cancel(); <-done }
 	tb.Cleanup(stop)
 	return stop
 }
 
-func (r *rig) publish(tb testing.TB, events []event.Event) {
+func (f *fixture) mustPublish(tb testing.TB, events []event.Event) {
 	tb.Helper()
-	require.NoError(tb, r.Publish(context.Background(), events))
+	require.NoError(tb, f.Publish(context.Background(), events))
 }
 
 // drained waits until nothing is on disk any more.
-func (r *rig) drained(tb testing.TB) {
+func (f *fixture) drained(tb testing.TB) {
 	tb.Helper()
-	eventually(tb, "the spool is drained", func() bool { n, _ := r.Backlog(); return n == 0 })
+	eventually(tb, "the spool is drained", func() bool { n, _ := f.Backlog(); return n == 0 })
 }
 
 // memoryDir returns a directory on a disk that never hangs, where there is one.
@@ -236,11 +238,11 @@ func memoryDir(t testing.TB) string {
 	return dir
 }
 
-// metric returns the value of a counter or gauge, or how often a histogram was
-// told something. labels are name, value, ...
-func (r *rig) metric(tb testing.TB, name string, labels ...string) float64 {
+// metric returns the value of a counter or gauge, or how often a histogram has
+// samples. labels are name, value, ...
+func (f *fixture) metric(tb testing.TB, name string, labels ...string) float64 {
 	tb.Helper()
-	families, err := r.reg.Gather()
+	families, err := f.reg.Gather()
 	require.NoError(tb, err)
 	for _, family := range families {
 		if family.GetName() != "eventpulse_spool_"+name {
@@ -271,12 +273,12 @@ func eventually(tb testing.TB, what string, ok func() bool) {
 	tb.Helper()
 	for deadline := time.Now().Add(20 * time.Second); !ok(); time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
-			tb.Fatalf("waited in vain: %s", what)
+			tb.Fatalf("timed out waiting until %s", what)
 		}
 	}
 }
 
-// kind requires err to say that the same thing may work later.
+// requireUnavailable requires err to say that the same thing may work later.
 func requireUnavailable(tb testing.TB, err error) *event.Error {
 	tb.Helper()
 	var e *event.Error

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 
 	"github.com/eventpulse/eventpulse/pkg/internal/durable"
+	"github.com/eventpulse/eventpulse/pkg/internal/journal"
 )
 
 // Info is what can be seen of a spool from outside, also while a process uses
@@ -36,7 +37,7 @@ func Inspect(dir string) (Info, error) {
 	if err != nil {
 		return Info{}, err
 	}
-	info := Info{Dir: dir, QuarantineDir: filepath.Join(dir, corruptDir), AvailableBytes: -1, TotalBytes: -1}
+	info := Info{Dir: dir, AvailableBytes: -1, TotalBytes: -1}
 	parent, err := existing(dir)
 	if err != nil {
 		return info, err
@@ -49,24 +50,9 @@ func Inspect(dir string) (Info, error) {
 	if info.AvailableBytes, info.TotalBytes, err = (durable.Disk{}).Space(parent); err != nil {
 		return info, err
 	}
-	if !info.Exists {
-		return info, nil
-	}
-	files, err := durable.Disk{}.List(dir)
-	if err != nil {
-		return info, err
-	}
-	for _, f := range files {
-		if _, ok := segmentFirst(f.Name); ok {
-			info.Segments++
-			info.Bytes += f.Size
-		}
-	}
-	quarantined, err := durable.Disk{}.List(info.QuarantineDir)
-	if errors.Is(err, fs.ErrNotExist) {
-		err = nil
-	}
-	info.Quarantined = len(quarantined)
+	files, err := journal.Inspect(dir)
+	info.Segments, info.Bytes = files.Segments, files.Bytes
+	info.Quarantined, info.QuarantineDir = files.Quarantined, files.QuarantineDir
 	return info, err
 }
 
@@ -90,4 +76,6 @@ func existing(dir string) (string, error) {
 
 // ReservedBytes returns how many bytes the spool leaves to others on a disk of
 // so many: MinFreeBytes, but at most a tenth of the disk.
-func (c Config) ReservedBytes(total int64) int64 { return min(c.MinFreeBytes, total/10) }
+func (c Config) ReservedBytes(total int64) int64 {
+	return journal.ReservedBytes(c.MinFreeBytes, total)
+}

@@ -22,16 +22,16 @@ func TestInspect_DirectoryDoesNotExistYet(t *testing.T) {
 
 func TestInspect_CountsSegmentsAndQuarantine(t *testing.T) {
 	cfg := quick(t.TempDir())
-	r, _ := away(t, cfg)
+	f, _ := startAway(t, cfg)
 	info, err := Inspect(cfg.Dir) // while it is in use
 	require.NoError(t, err)
 	require.True(t, info.Exists)
 	require.Equal(t, 1, info.Segments)
 	require.Zero(t, info.Quarantined)
-	r.stop()
+	f.stop()
 
 	before := info
-	require.NoError(t, os.WriteFile(filepath.Join(cfg.Dir, segmentName(1000)), make([]byte, 500), 0o600))
+	require.NoError(t, os.WriteFile(filepath.Join(cfg.Dir, "00000000000000001000.seg"), make([]byte, 500), 0o600))
 	require.NoError(t, os.WriteFile(filepath.Join(cfg.Dir, "other"), make([]byte, 500), 0o600))
 	require.NoError(t, os.MkdirAll(info.QuarantineDir, 0o700))
 	require.NoError(t, os.WriteFile(filepath.Join(info.QuarantineDir, "x.bad"), nil, 0o600))

@@ -19,6 +19,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/eventpulse/eventpulse/pkg/event"
+	"github.com/eventpulse/eventpulse/pkg/internal/journal"
 )
 
 const (
@@ -30,12 +31,12 @@ const (
 // killed. It writes ids, one a line, when they are safe.
 func child(part string) {
 	cfg := quick(os.Getenv(childDir))
-	s := newStream(refuses)
+	s := newStream(fails)
 	var next Publisher = s
 	if part == "drain" {
-		next, cfg.DrainBatch = teller{}, 20
+		next, cfg.DrainBatch = announcer{}, 20
 	}
-	spool, err := open(cfg, next, slog.New(slog.DiscardHandler), nil, disk{}, 64<<10)
+	spool, err := open(cfg, next, slog.New(slog.DiscardHandler), nil, journal.Options{SegmentBytes: 64 << 10})
 	if err != nil {
 		fmt.Println("error:", err)
 		os.Exit(1)
@@ -51,7 +52,7 @@ func child(part string) {
 				for {
 					events := makeEvents(1 + rand.IntN(3))
 					if spool.Publish(context.Background(), events) == nil {
-						tell(events)
+						announce(events)
 					}
 				}
 			}()
@@ -60,17 +61,17 @@ func child(part string) {
 	}
 }
 
-// teller is a stream that takes everything, a batch a millisecond, and says so.
-type teller struct{}
+// announcer is a stream that accepts everything, a batch a millisecond, and says so.
+type announcer struct{}
 
-func (teller) PublishWithin(_ context.Context, _ time.Duration, events []event.Event) error {
+func (announcer) PublishWithin(_ context.Context, _ time.Duration, events []event.Event) error {
 	time.Sleep(time.Millisecond)
-	tell(events)
+	announce(events)
 	return nil
 }
 
-// tell writes the ids with one call, of which a reader sees all or nothing.
-func tell(events []event.Event) {
+// announce writes the ids with one call, of which a reader sees all or nothing.
+func announce(events []event.Event) {
 	var lines []byte
 	for i := range events {
 		lines = fmt.Appendln(lines, events[i].ID)
@@ -90,13 +91,13 @@ func startChild(t *testing.T, part, dir string) (*exec.Cmd, io.Reader) {
 	return cmd, out
 }
 
-// killedAfter runs a part until it has told of n ids, and a little longer, and
+// killedAfter runs a part until it has announced n ids, and a little longer, and
 // kills it. It returns the ids.
 func killedAfter(t *testing.T, part, dir string, n int) []uuid.UUID {
 	t.Helper()
 	cmd, out := startChild(t, part, dir)
 	var mu sync.Mutex
-	var told []uuid.UUID
+	var announced []uuid.UUID
 	enough := make(chan struct{})
 	done := make(chan struct{})
 	go func() {
@@ -108,7 +109,7 @@ func killedAfter(t *testing.T, part, dir string, n int) []uuid.UUID {
 				continue // cut off
 			}
 			mu.Lock()
-			if told = append(told, id); len(told) == n {
+			if announced = append(announced, id); len(announced) == n {
 				close(enough)
 			}
 			mu.Unlock()
@@ -124,13 +125,13 @@ func killedAfter(t *testing.T, part, dir string, n int) []uuid.UUID {
 	require.NoError(t, cmd.Process.Kill())
 	<-done
 	require.Error(t, cmd.Wait())
-	require.GreaterOrEqual(t, len(told), n)
-	return told
+	require.GreaterOrEqual(t, len(announced), n)
+	return announced
 }
 
 // Whatever was acknowledged when a process is killed is there afterwards, in
 // order and unaltered.
-func TestKilledWhileSpooling(t *testing.T) {
+func TestSpool_KilledWhileSpooling(t *testing.T) {
 	dir := t.TempDir()
 	acked := map[uuid.UUID]bool{}
 	const rounds = 8
@@ -139,31 +140,31 @@ func TestKilledWhileSpooling(t *testing.T) {
 			acked[id] = true
 		}
 	}
-	r := start(t, quick(dir), newStream(takes))
-	backlog, _ := r.Backlog()
+	f := start(t, quick(dir), newStream(accepts))
+	backlog, _ := f.Backlog()
 	require.GreaterOrEqual(t, backlog, int64(len(acked)))
-	r.run(t)
-	r.drained(t)
+	f.run(t)
+	f.drained(t)
 	for id := range acked {
-		e, ok := r.stream.last[id]
+		e, ok := f.stream.last[id]
 		require.True(t, ok, "%s was acknowledged and is lost", id)
 		require.Contains(t, e.Payload, id.String())
 	}
 	t.Logf("%d events acknowledged in %d lives, %d found, %v torn writes", len(acked), rounds,
-		len(r.stream.taken()), r.metric(t, "corrupt_records_total", "kind", kindTorn))
-	require.NotContains(t, r.logs.String(), "ERROR")
+		len(f.stream.accepted()), f.metric(t, "corrupt_records_total", "kind", string(journal.CorruptTorn)))
+	require.NotContains(t, f.logs.String(), "ERROR")
 }
 
 // What a process that is killed had drained, and what is left, is everything.
-func TestKilledWhileDraining(t *testing.T) {
+func TestSpool_KilledWhileDraining(t *testing.T) {
 	cfg := quick(t.TempDir())
-	r, sent := away(t, cfg, withSegments(64<<10))
+	f, sent := startAway(t, cfg, withSegments(64<<10))
 	for len(sent) < 6000 {
 		events := makeEvents(100)
-		r.publish(t, events)
+		f.mustPublish(t, events)
 		sent = append(sent, events...)
 	}
-	r.stop()
+	f.stop()
 	seen := map[uuid.UUID]int{}
 	for range 5 {
 		for _, id := range killedAfter(t, "drain", cfg.Dir, 700) {
@@ -171,10 +172,10 @@ func TestKilledWhileDraining(t *testing.T) {
 		}
 	}
 	require.Less(t, len(seen), len(sent), "there is something left")
-	r = start(t, cfg, newStream(takes))
-	r.run(t)
-	r.drained(t)
-	for _, id := range r.stream.taken() {
+	f = start(t, cfg, newStream(accepts))
+	f.run(t)
+	f.drained(t)
+	for _, id := range f.stream.accepted() {
 		seen[id]++
 	}
 	twice := 0
@@ -187,12 +188,12 @@ func TestKilledWhileDraining(t *testing.T) {
 	require.Len(t, seen, len(sent))
 	require.LessOrEqual(t, twice, 5*20)
 	t.Logf("%d events drained in six lives, %d of them twice", len(sent), twice)
-	require.NotContains(t, r.logs.String(), "ERROR")
+	require.NotContains(t, f.logs.String(), "ERROR")
 }
 
-func TestOneProcessAtATime(t *testing.T) {
+func TestOpen_OneProcessAtATime(t *testing.T) {
 	dir := t.TempDir()
-	r := start(t, quick(dir), newStream(takes))
+	f := start(t, quick(dir), newStream(accepts))
 	try := func() string {
 		cmd, out := startChild(t, "open", dir)
 		var b bytes.Buffer
@@ -201,9 +202,9 @@ func TestOneProcessAtATime(t *testing.T) {
 		_ = cmd.Wait()
 		return b.String()
 	}
-	said := try()
-	require.True(t, strings.HasPrefix(said, "error: open spool: "), said)
-	require.Contains(t, said, fmt.Sprintf("in use by another process (pid %d)", os.Getpid()))
-	r.stop()
+	out := try()
+	require.True(t, strings.HasPrefix(out, "error: open spool: "), out)
+	require.Contains(t, out, fmt.Sprintf("in use by another process (pid %d)", os.Getpid()))
+	f.stop()
 	require.Equal(t, "opened\n", try())
 }

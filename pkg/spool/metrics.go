@@ -1,119 +1,108 @@
 package spool
 
 import (
-	"errors"
-	"fmt"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
+
+	"github.com/eventpulse/eventpulse/pkg/internal/journal"
 )
 
-// What is wrong with records that are not published: the values of the label.
-const (
-	kindCursor      = "cursor"
-	kindDamaged     = "damaged"
-	kindMissing     = "missing"
-	kindRefused     = "refused"
-	kindTorn        = "torn"
-	kindUndecodable = "undecodable"
-	kindUnreadable  = "unreadable"
-)
+const namespace = "eventpulse_spool_"
 
 type metrics struct {
 	spooled       prometheus.Counter
 	drained       prometheus.Counter
-	refused       *prometheus.CounterVec
+	rejected      *prometheus.CounterVec
 	corrupt       *prometheus.CounterVec
 	commitSeconds prometheus.Histogram
 	commitEvents  prometheus.Histogram
 }
 
-func newMetrics() *metrics {
+func newMetrics(reg prometheus.Registerer) *metrics {
+	auto := promauto.With(reg)
 	m := &metrics{
-		spooled: prometheus.NewCounter(opts("spooled_events_total", "Events put on disk because the stream did not take them.")),
-		drained: prometheus.NewCounter(opts("drained_events_total", "Events from disk that the stream has taken.")),
-		refused: prometheus.NewCounterVec(opts("refused_events_total",
-			"Events that neither the stream nor the disk took, by why the disk did not."), []string{"reason"}),
-		corrupt: prometheus.NewCounterVec(opts("corrupt_records_total",
-			"Records that could not be published from disk, by what is wrong with them."), []string{"kind"}),
-		commitSeconds: prometheus.NewHistogram(prometheus.HistogramOpts{
-			Name: "eventpulse_spool_commit_seconds", Help: "Time to write and sync a group of requests.",
+		spooled: auto.NewCounter(prometheus.CounterOpts{
+			Name: namespace + "spooled_events_total",
+			Help: "Events put on disk because the stream did not take them.",
+		}),
+		drained: auto.NewCounter(prometheus.CounterOpts{
+			Name: namespace + "drained_events_total",
+			Help: "Events from disk that the stream has taken.",
+		}),
+		rejected: auto.NewCounterVec(prometheus.CounterOpts{
+			Name: namespace + "rejected_events_total",
+			Help: "Events that neither the stream nor the disk took, by why the disk did not.",
+		}, []string{"reason"}),
+		corrupt: auto.NewCounterVec(prometheus.CounterOpts{
+			Name: namespace + "corrupt_records_total",
+			Help: "Records that could not be published from disk, by what is wrong with them.",
+		}, []string{"kind"}),
+		commitSeconds: auto.NewHistogram(prometheus.HistogramOpts{
+			Name:    namespace + "commit_seconds",
+			Help:    "Time to write and sync a group of requests.",
 			Buckets: prometheus.ExponentialBuckets(0.0001, 2.5, 12),
 		}),
-		commitEvents: prometheus.NewHistogram(prometheus.HistogramOpts{
-			Name: "eventpulse_spool_commit_events", Help: "Events synced together.",
+		commitEvents: auto.NewHistogram(prometheus.HistogramOpts{
+			Name:    namespace + "commit_events",
+			Help:    "Events synced together.",
 			Buckets: prometheus.ExponentialBuckets(1, 4, 7),
 		}),
 	}
-	for _, reason := range []string{reasonFull, reasonPoisoned, reasonSlow, reasonDisk, reasonGivenUp, reasonClosed} {
-		m.refused.WithLabelValues(reason)
+	for _, reason := range reasons {
+		m.rejected.WithLabelValues(reason)
 	}
-	for _, kind := range []string{kindCursor, kindDamaged, kindMissing, kindRefused, kindTorn, kindUndecodable, kindUnreadable} {
-		m.corrupt.WithLabelValues(kind)
+	for _, kind := range journal.Corruptions() {
+		m.corrupt.WithLabelValues(string(kind))
 	}
 	return m
 }
 
-func opts(name, help string) prometheus.CounterOpts {
-	return prometheus.CounterOpts{Name: "eventpulse_spool_" + name, Help: help}
+// committed counts a group that the journal has synced.
+func (m *metrics) committed(events int, took time.Duration) {
+	m.commitSeconds.Observe(took.Seconds())
+	if events > 0 {
+		m.spooled.Add(float64(events))
+		m.commitEvents.Observe(float64(events))
+	}
 }
 
-// register registers the metrics of s. It returns what takes them out again.
-func (m *metrics) register(reg prometheus.Registerer, s *Spool) (func(), error) {
-	if reg == nil {
-		return func() {}, nil
+// corrupted counts records that the journal cannot read.
+func (m *metrics) corrupted(kind journal.Corruption, records uint64) {
+	m.corrupt.WithLabelValues(string(kind)).Add(float64(records))
+}
+
+// newGauges registers what is read from s whenever metrics are gathered.
+func newGauges(reg prometheus.Registerer, s *Spool) {
+	gauge := func(name, help string, value func() float64) {
+		promauto.With(reg).NewGaugeFunc(prometheus.GaugeOpts{Name: namespace + name, Help: help}, value)
 	}
-	gauge := func(name, help string, value func() float64) prometheus.Collector {
-		return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "eventpulse_spool_" + name, Help: help}, value)
-	}
-	var done []prometheus.Collector
-	undo := func() {
-		for _, c := range done {
-			reg.Unregister(c)
+	gauge("backlog_events", "Events on disk that wait for the stream.", func() float64 {
+		return float64(s.journal.Stats().Records)
+	})
+	gauge("backlog_bytes", "Bytes on disk that wait for the stream.", func() float64 {
+		return float64(s.journal.Stats().Bytes)
+	})
+	gauge("max_bytes", "Most bytes that the spool keeps on disk.", func() float64 {
+		return float64(s.cfg.MaxBytes)
+	})
+	gauge("oldest_age_seconds", "Age of the oldest event on disk that waits for the stream, 0 without one.", func() float64 {
+		oldest := s.journal.Stats().Oldest
+		if oldest.IsZero() {
+			return 0
 		}
-	}
-	for _, c := range []prometheus.Collector{
-		m.spooled, m.drained, m.refused, m.corrupt, m.commitSeconds, m.commitEvents,
-		gauge("backlog_events", "Events on disk that wait for the stream.", func() float64 {
-			events, _ := s.Backlog()
-			return float64(events)
-		}),
-		gauge("backlog_bytes", "Bytes on disk that wait for the stream.", func() float64 {
-			_, bytes := s.Backlog()
-			return float64(bytes)
-		}),
-		gauge("max_bytes", "Most bytes that the spool keeps on disk.", func() float64 {
-			return float64(s.cfg.MaxBytes)
-		}),
-		gauge("oldest_age_seconds", "Age of the oldest event on disk that waits for the stream, 0 without one.", func() float64 {
-			_, _, oldest := s.journal.backlog()
-			if oldest.IsZero() {
-				return 0
-			}
-			return max(time.Since(oldest).Seconds(), 0)
-		}),
-		gauge("breaker_state", "Whether requests try the stream: 0 they do, 1 it is being probed, 2 they do not.", func() float64 {
-			return float64(s.breaker.state())
-		}),
-		gauge("poisoned", "1 when the disk has failed and nothing is spooled until a restart.", func() float64 {
-			return flag(s.journal.poisoned() != nil)
-		}),
-		gauge("full", "1 when there was no room for the latest request that needed it.", func() float64 {
-			s.journal.mu.Lock()
-			defer s.journal.mu.Unlock()
-			return flag(s.journal.full)
-		}),
-	} {
-		if err := reg.Register(c); err != nil {
-			undo()
-			if _, ok := errors.AsType[prometheus.AlreadyRegisteredError](err); ok {
-				err = errors.New("another spool uses this registry")
-			}
-			return nil, fmt.Errorf("register spool metrics: %w", err)
-		}
-		done = append(done, c)
-	}
-	return undo, nil
+		return max(time.Since(oldest).Seconds(), 0)
+	})
+	gauge("breaker_state", "State of the circuit breaker before the stream: 0 closed, 1 half-open (a probe is under way), 2 open.", func() float64 {
+		return float64(s.breaker.state())
+	})
+	gauge("failed", "1 when the disk has failed and nothing is spooled until a restart.", func() float64 {
+		return flag(s.journal.Err() != nil)
+	})
+	gauge("full", "1 when there was no space for the latest request that needed it.", func() float64 {
+		return flag(s.journal.Stats().Full)
+	})
 }
 
 func flag(on bool) float64 {

@@ -3,7 +3,8 @@ package spool
 import (
 	"context"
 	"errors"
-	"slices"
+	"fmt"
+	"path/filepath"
 	"sync"
 	"testing"
 	"time"
@@ -11,36 +12,37 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/eventpulse/eventpulse/pkg/event"
+	"github.com/eventpulse/eventpulse/pkg/internal/durable/durabletest"
+	"github.com/eventpulse/eventpulse/pkg/internal/journal"
 )
 
-func TestPublishLeavesTheDiskAloneWhileTheStreamTakes(t *testing.T) {
-	fs := newFaulty()
-	r := start(t, quick(t.TempDir()), newStream(takes), withFiles(fs))
+func TestPublish_LeavesTheDiskAloneWhileTheStreamAccepts(t *testing.T) {
+	fs := durabletest.NewFaultFS()
+	f := start(t, quick(t.TempDir()), newStream(accepts), withFS(fs))
 	events := makeEvents(3)
-	r.publish(t, events)
-	require.Equal(t, ids(events), r.stream.taken())
-	writes, _ := fs.counts("segment")
-	require.Zero(t, writes)
-	require.NoError(t, r.Check(context.Background()))
-	require.NoError(t, r.Publish(context.Background(), nil))
+	f.mustPublish(t, events)
+	require.Equal(t, ids(events), f.stream.accepted())
+	require.Zero(t, fs.Count(durabletest.OpWrite, func(path string) bool { return filepath.Ext(path) == ".seg" }))
+	require.NoError(t, f.Check(context.Background()))
+	require.NoError(t, f.Publish(context.Background(), nil))
 }
 
-func TestPublishSpoolsWhatTheStreamDoesNotTake(t *testing.T) {
-	for name, mode := range map[string]behaviour{"refuses": refuses, "takes and fails": loses, "hangs": hangs} {
+func TestPublish_SpoolsWhatTheStreamDoesNotAccept(t *testing.T) {
+	for name, mode := range map[string]behaviour{"fails": fails, "accepts and fails": loses, "hangs": hangs} {
 		t.Run(name, func(t *testing.T) {
 			s := newStream(mode)
-			r := start(t, quick(t.TempDir()), s)
+			f := start(t, quick(t.TempDir()), s)
 			events := makeEvents(5)
 			for i := range events {
-				r.publish(t, events[i:i+1])
+				f.mustPublish(t, events[i:i+1])
 			}
-			backlog, bytes := r.Backlog()
+			backlog, bytes := f.Backlog()
 			require.EqualValues(t, 5, backlog)
 			require.Positive(t, bytes)
-			require.EqualValues(t, 5, r.metric(t, "spooled_events_total"))
-			require.EqualValues(t, breakerOpen, r.metric(t, "breaker_state"))
-			require.Positive(t, r.metric(t, "oldest_age_seconds"))
-			require.NoError(t, r.Check(context.Background()))
+			require.EqualValues(t, 5, f.metric(t, "spooled_events_total"))
+			require.EqualValues(t, breakerOpen, f.metric(t, "breaker_state"))
+			require.Positive(t, f.metric(t, "oldest_age_seconds"))
+			require.NoError(t, f.Check(context.Background()))
 			// A time-out opens the breaker at once, other failures soon.
 			if mode == hangs {
 				require.EqualValues(t, 1, s.calls.Load())
@@ -48,40 +50,29 @@ func TestPublishSpoolsWhatTheStreamDoesNotTake(t *testing.T) {
 				require.EqualValues(t, failuresToOpen, s.calls.Load())
 			}
 
-			s.set(takes)
-			r.run(t)
-			r.drained(t)
-			require.ElementsMatch(t, ids(events), s.taken())
+			s.set(accepts)
+			f.run(t)
+			f.drained(t)
+			require.ElementsMatch(t, ids(events), s.accepted())
 			for _, e := range events {
 				require.Equal(t, e, s.last[e.ID])
 			}
-			eventually(t, "the breaker closes", func() bool { return r.metric(t, "breaker_state") == 0 })
-			require.EqualValues(t, 5, r.metric(t, "drained_events_total"))
-			require.Zero(t, r.metric(t, "backlog_bytes"))
-			require.Zero(t, r.metric(t, "oldest_age_seconds"))
+			eventually(t, "the breaker closes", func() bool { return f.metric(t, "breaker_state") == 0 })
+			require.EqualValues(t, 5, f.metric(t, "drained_events_total"))
+			require.Zero(t, f.metric(t, "backlog_bytes"))
+			require.Zero(t, f.metric(t, "oldest_age_seconds"))
 			before := s.calls.Load()
-			r.publish(t, makeEvents(1))
+			f.mustPublish(t, makeEvents(1))
 			require.Equal(t, before+1, s.calls.Load())
 		})
 	}
 }
 
-func TestPublishPassesOnWhatIsAboutTheEvents(t *testing.T) {
-	r := start(t, quick(t.TempDir()), newStream(disagrees))
-	for range 2 * failuresToOpen {
-		err := r.Publish(context.Background(), makeEvents(1))
-		require.Equal(t, event.KindTooLarge, event.KindOf(err))
-	}
-	backlog, _ := r.Backlog()
-	require.Zero(t, backlog)
-	require.Zero(t, r.metric(t, "breaker_state"))
-}
-
-func TestPublishHeedsItsContext(t *testing.T) {
+func TestPublish_EndsWithItsContext(t *testing.T) {
 	s := newStream(hangs)
 	cfg := quick(t.TempDir())
 	cfg.Deadline = 10 * time.Second
-	r := start(t, cfg, s)
+	f := start(t, cfg, s)
 	ctx, cancel := context.WithCancel(context.Background())
 	go func() {
 		for s.inside.Load() == 0 {
@@ -89,29 +80,29 @@ func TestPublishHeedsItsContext(t *testing.T) {
 		}
 		cancel()
 	}()
-	err := r.Publish(ctx, makeEvents(1))
+	err := f.Publish(ctx, makeEvents(1))
 	require.ErrorIs(t, err, context.Canceled)
 	requireUnavailable(t, err)
-	require.Zero(t, r.metric(t, "breaker_state"), "a caller that leaves says nothing about the stream")
+	require.Zero(t, f.metric(t, "breaker_state"), "a caller that leaves says nothing about the stream")
 
 	// Nor does one that has less time than the stream, unless there are more.
 	for i := range failuresToOpen {
-		require.Equal(t, breakerClosed, r.breaker.state(), i)
+		require.Equal(t, breakerClosed, f.breaker.state(), i)
 		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Millisecond)
-		require.ErrorIs(t, r.Publish(ctx, makeEvents(1)), context.DeadlineExceeded)
+		require.ErrorIs(t, f.Publish(ctx, makeEvents(1)), context.DeadlineExceeded)
 		cancel()
 	}
-	require.Equal(t, breakerOpen, r.breaker.state())
+	require.Equal(t, breakerOpen, f.breaker.state())
 
 	ctx, cancel = context.WithCancel(context.Background())
 	cancel()
-	require.ErrorIs(t, r.Publish(ctx, makeEvents(1)), context.Canceled)
+	require.ErrorIs(t, f.Publish(ctx, makeEvents(1)), context.Canceled)
 }
 
-func TestPublishSurvivesAPanic(t *testing.T) {
-	r := &panicking{}
+func TestPublish_SurvivesAPanic(t *testing.T) {
+	next := &panicking{}
 	l := &logs{}
-	s, err := Open(quick(t.TempDir()), r, l.logger(), nil)
+	s, err := Open(quick(t.TempDir()), next, l.logger(), nil)
 	require.NoError(t, err)
 	require.NoError(t, s.Publish(context.Background(), makeEvents(1)))
 	backlog, _ := s.Backlog()
@@ -123,142 +114,155 @@ type panicking struct{}
 
 func (panicking) PublishWithin(context.Context, time.Duration, []event.Event) error { panic("no") }
 
-func TestPublishAfterClose(t *testing.T) {
-	r := start(t, quick(t.TempDir()), newStream(takes))
-	r.stop()
-	requireUnavailable(t, r.Publish(context.Background(), makeEvents(1)))
-	requireUnavailable(t, r.Check(context.Background()))
-	require.NoError(t, r.Close())
+func TestPublish_UnavailableAfterClose(t *testing.T) {
+	f := start(t, quick(t.TempDir()), newStream(accepts))
+	f.stop()
+	requireUnavailable(t, f.Publish(context.Background(), makeEvents(1)))
+	requireUnavailable(t, f.Check(context.Background()))
+	require.NoError(t, f.Close())
 }
 
 // A stream that hangs costs the requests under way their deadline, and those
-// that come later nothing.
-func TestPublishStaysFastWhileTheStreamHangs(t *testing.T) {
-	s := newStream(takes)
-	cfg := DefaultConfig()
-	cfg.Dir = memoryDir(t)
-	r := start(t, cfg, s)
-	r.run(t)
-	const rate, seconds = 500, 3
-	var (
-		mu      sync.Mutex
-		took    []time.Duration
-		failed  []error
-		sent    []event.Event
-		clients sync.WaitGroup
-	)
-	tick := time.NewTicker(time.Second / rate)
-	defer tick.Stop()
-	for i := range rate * seconds {
-		<-tick.C
-		if i == rate/2 {
-			s.set(hangs)
-		}
+// that come later nothing: they do not try it.
+func TestPublish_DoesNotWaitForAStreamThatHangs(t *testing.T) {
+	s := newStream(hangs)
+	f := start(t, quick(t.TempDir()), s)
+	var clients sync.WaitGroup
+	var sent []event.Event
+	for range 50 {
+		events := makeEvents(1)
+		sent = append(sent, events...)
+		clients.Go(func() { f.mustPublish(t, events) })
+	}
+	clients.Wait()
+	require.Equal(t, breakerOpen, f.breaker.state())
+	calls := s.calls.Load()
+	require.LessOrEqual(t, calls, int64(50))
+	for range 100 {
+		events := makeEvents(1)
+		sent = append(sent, events...)
+		f.mustPublish(t, events)
+	}
+	require.Equal(t, calls, s.calls.Load())
+
+	s.set(accepts)
+	f.run(t)
+	f.drained(t)
+	require.ElementsMatch(t, ids(sent), s.accepted())
+}
+
+// A disk that has failed is reported, events go to the stream as long as it
+// accepts them, and what is on disk is drained.
+func TestPublish_DiskHasFailed(t *testing.T) {
+	fs := durabletest.NewFaultFS()
+	cfg := quick(t.TempDir())
+	f, sent := startAway(t, cfg, withFS(fs))
+	fs.Fail(durabletest.OpSync, func(string) error { return durabletest.ErrDisk })
+	e := requireUnavailable(t, f.Publish(t.Context(), makeEvents(7)))
+	require.ErrorContains(t, e, "disk has failed")
+	requireUnavailable(t, f.Check(t.Context()))
+	require.EqualValues(t, 1, f.metric(t, "failed"))
+	require.EqualValues(t, 7, f.metric(t, "rejected_events_total", "reason", reasonFailed))
+	backlog, _ := f.Backlog()
+	require.EqualValues(t, len(sent), backlog)
+
+	f.stream.set(accepts)
+	f.run(t)
+	f.drained(t)
+	require.Equal(t, ids(sent), f.stream.accepted())
+	eventually(t, "the breaker closes", func() bool { return f.breaker.state() == breakerClosed })
+	f.mustPublish(t, makeEvents(1))
+	requireUnavailable(t, f.Check(t.Context()))
+	f.stop()
+
+	f = start(t, cfg, newStream(accepts))
+	f.run(t)
+	f.drained(t)
+	require.Subset(t, f.stream.accepted(), ids(sent))
+	require.NoError(t, f.Check(t.Context()))
+}
+
+// A failed disk without a backlog leaves the drainer nothing to find out with
+// that the stream is back: requests do, one now and then.
+func TestPublish_ProbesTheStreamWhenTheDiskHasFailed(t *testing.T) {
+	fs := durabletest.NewFaultFS()
+	fs.Fail(durabletest.OpSync, func(string) error { return durabletest.ErrDisk })
+	f := start(t, quick(t.TempDir()), newStream(hangs), withFS(fs))
+	f.run(t)
+	for range 5 {
+		requireUnavailable(t, f.Publish(t.Context(), makeEvents(1)))
+	}
+	require.NotEqual(t, breakerClosed, f.breaker.state())
+	f.stream.set(accepts)
+	eventually(t, "the stream is tried again", func() bool { return f.Publish(t.Context(), makeEvents(1)) == nil })
+	require.Equal(t, breakerClosed, f.breaker.state())
+}
+
+func TestPublish_DiskIsFull(t *testing.T) {
+	fs := durabletest.NewSizedFS(-1, -1)
+	f, _ := startAway(t, quick(t.TempDir()), withFS(fs))
+	fs.Resize(0, 1<<30)
+	e := requireUnavailable(t, f.Publish(t.Context(), makeEvents(10)))
+	require.ErrorContains(t, e, "full")
+	require.EqualValues(t, 1, f.metric(t, "full"))
+	require.EqualValues(t, 10, f.metric(t, "rejected_events_total", "reason", reasonFull))
+	requireUnavailable(t, f.Check(t.Context()))
+	fs.Resize(-1, -1)
+	f.mustPublish(t, makeEvents(1))
+	require.NoError(t, f.Check(t.Context()))
+	require.Zero(t, f.metric(t, "full"))
+}
+
+// A disk that hangs costs a request the time-outs at most.
+func TestPublish_DiskHangs(t *testing.T) {
+	fs := durabletest.NewFaultFS()
+	cfg := quick(t.TempDir())
+	cfg.CommitTimeout = 50 * time.Millisecond
+	f, sent := startAway(t, cfg, withFS(fs))
+	release := make(chan struct{})
+	fs.Fail(durabletest.OpSync, func(string) error { <-release; return nil })
+	var clients sync.WaitGroup
+	for range 50 {
 		clients.Go(func() {
-			events := makeEvents(1)
-			start := time.Now()
-			err := r.Publish(context.Background(), events)
-			d := time.Since(start)
-			mu.Lock()
-			defer mu.Unlock()
-			took = append(took, d)
-			sent = append(sent, events...)
-			if err != nil {
-				failed = append(failed[:0], err)
-			}
+			e := requireUnavailable(t, f.Publish(t.Context(), makeEvents(1)))
+			require.ErrorContains(t, e, "does not keep up")
 		})
 	}
 	clients.Wait()
-	require.Empty(t, failed)
-	p50, p99, most := percentiles(took)
-	t.Logf("p50 %s, p99 %s, max %s; %d calls of the stream, %d of them under way at the end",
-		p50, p99, most, s.calls.Load(), s.inside.Load())
-	require.Less(t, p99, time.Second)
-	require.Less(t, s.inside.Load(), int64(rate/2))
-
-	s.set(takes)
-	r.drained(t)
-	require.ElementsMatch(t, ids(sent), s.taken())
-}
-
-func TestPublishGroupsCommits(t *testing.T) {
-	fs := newFaulty()
-	r := start(t, quick(t.TempDir()), newStream(refuses), withFiles(fs))
-	_, opened := fs.counts("segment")
-	for range failuresToOpen {
-		r.publish(t, makeEvents(1))
-	}
-	_, before := fs.counts("segment")
-	require.Equal(t, failuresToOpen, before-opened, "alone, a request is synced once")
-
-	// While one sync is under way, everybody else gathers.
-	entered, release := make(chan struct{}), make(chan struct{})
-	var once sync.Once
-	fs.set(func(f *faulty) {
-		f.onSync = func(string) error {
-			once.Do(func() { close(entered); <-release })
-			return nil
-		}
-	})
-	const n = 200
-	var clients sync.WaitGroup
-	errs := make(chan error, n)
-	clients.Go(func() { errs <- r.Publish(context.Background(), makeEvents(1)) })
-	<-entered
-	for range n - 1 {
-		clients.Go(func() { errs <- r.Publish(context.Background(), makeEvents(1)) })
-	}
-	eventually(t, "all of them wait", func() bool {
-		r.journal.queue.mu.Lock()
-		defer r.journal.queue.mu.Unlock()
-		return len(r.journal.queue.requests) == n-1
-	})
+	requireUnavailable(t, f.Check(t.Context()))
+	require.EqualValues(t, 50, f.metric(t, "rejected_events_total", "reason", reasonSlow))
 	close(release)
-	clients.Wait()
-	for range n {
-		require.NoError(t, <-errs)
-	}
-	_, after := fs.counts("segment")
-	require.Equal(t, 2, after-before)
-	backlog, _ := r.Backlog()
-	require.EqualValues(t, n+failuresToOpen, backlog)
-	require.EqualValues(t, after-opened, r.metric(t, "commit_seconds"))
+	fs.Heal()
+	eventually(t, "the disk is back", func() bool { return f.Check(t.Context()) == nil })
+	f.stream.set(accepts)
+	f.run(t)
+	f.drained(t)
+	require.Subset(t, f.stream.accepted(), ids(sent))
 }
 
-func TestBreakerIgnoresOutcomesFromBefore(t *testing.T) {
-	var changes []bool
-	b := newBreaker(time.Millisecond, func(open bool, _ error) { changes = append(changes, open) })
-	early, ok := b.allow()
-	require.True(t, ok)
-	b.failed(early, context.DeadlineExceeded)
-	require.Equal(t, breakerOpen, b.state())
-	late, ok := b.allow()
-	require.False(t, ok)
-	b.failed(late, context.DeadlineExceeded)
-	b.failed(early, context.DeadlineExceeded)
-	b.succeeded(early)
-	eventually(t, "a probe is due", b.probe)
-	require.False(t, b.probe(), "one at a time")
-	require.Equal(t, breakerHalfOpen, b.state())
-	b.probed(false)
-	require.False(t, b.probe(), "not at once")
-	eventually(t, "a probe is due again", b.probe)
-	b.probed(true)
-	require.Equal(t, breakerClosed, b.state())
-	b.failed(early, context.DeadlineExceeded)
-	require.Equal(t, breakerClosed, b.state())
-	require.Equal(t, []bool{true, false}, changes)
-
-	// Failures count only in a row.
-	ticket, _ := b.allow()
-	for range 3 * failuresToOpen {
-		b.failed(ticket, errors.New("no"))
-		b.succeeded(ticket)
+func TestClassify(t *testing.T) {
+	for err, want := range map[error]string{
+		fmt.Errorf("%w: x", journal.ErrFailed): reasonFailed,
+		journal.ErrFull:                        reasonFull,
+		journal.ErrSlow:                        reasonSlow,
+		journal.ErrClosed:                      reasonClosed,
+		context.Canceled:                       reasonAbandoned,
+		context.DeadlineExceeded:               reasonAbandoned,
+		errors.New("too many open files"):      reasonDisk,
+	} {
+		reason, retryAfter := classify(err)
+		require.Equal(t, want, reason, err)
+		require.Positive(t, retryAfter)
 	}
-	require.Equal(t, breakerClosed, b.state())
 }
 
-func percentiles(took []time.Duration) (p50, p99, most time.Duration) {
-	slices.Sort(took)
-	return took[len(took)/2], took[len(took)*99/100], took[len(took)-1]
+func TestOpen_RejectsItsConfig(t *testing.T) {
+	l := &logs{}
+	_, err := Open(Config{}, newStream(accepts), l.logger(), nil)
+	for _, key := range []string{"max_bytes", "deadline", "commit_timeout", "probe_interval", "drain_timeout", "drain_batch"} {
+		require.ErrorContains(t, err, "spool."+key)
+	}
+	require.NoError(t, DefaultConfig().Validate())
+	_, err = Open(DefaultConfig(), newStream(accepts), l.logger(), nil)
+	require.ErrorContains(t, err, "spool.dir")
 }

@@ -11,14 +11,15 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/eventpulse/eventpulse/pkg/event"
+	"github.com/eventpulse/eventpulse/pkg/internal/durable"
+	"github.com/eventpulse/eventpulse/pkg/internal/journal"
 )
 
 // Publisher takes events.
 //
 // When PublishWithin returns nil, every event is durable. After an error none,
-// some or all of them may be, then or a little later. An error for what an
-// event is has a kind that says so; any other one may be gone at the next
-// attempt.
+// some or all of them may be, then or a little later, and the same events may
+// be taken at the next attempt.
 //
 // It returns within timeout or when ctx ends, whatever it waits for: requests
 // wait as long as it does, and nothing of theirs can be put on disk before. An
@@ -29,69 +30,71 @@ type Publisher interface {
 	PublishWithin(ctx context.Context, timeout time.Duration, events []event.Event) error
 }
 
-const (
-	// closePatience is how long Close waits for the disk.
-	closePatience = 5 * time.Second
-	// segmentBytes is when a segment is full: the disk space of what is
-	// published is given back in such pieces.
-	segmentBytes = 4 << 20
-)
+// closeTimeout is how long Close waits for the disk.
+const closeTimeout = 5 * time.Second
 
-// Spool is a Publisher that keeps on disk what another Publisher does not
-// take. Its methods may be called concurrently.
+// Spool is a Publisher that keeps on disk what another Publisher does not take.
+// Its methods may be called concurrently.
 type Spool struct {
 	cfg     Config
 	log     *slog.Logger
 	metrics *metrics
 	breaker *breaker
 	next    Publisher
-	journal *journal
+	journal *journal.Journal
 	// requests counts those that tried the stream, for the drainer to see
 	// whether it is alone.
 	requests atomic.Uint64
 
-	closed     atomic.Bool
-	life       context.Context
-	end        context.CancelFunc
-	unregister func()
-	// draining holds a token of whoever uses the reader.
-	draining chan struct{}
-	reader   *reader
+	closed atomic.Bool
+	// life ends with Close.
+	life context.Context
+	end  context.CancelFunc
+	// running holds a token of whoever uses the drainer.
+	running chan struct{}
+	drainer *drainer
 }
 
-// Open returns a spool in cfg.Dir around next. It makes the directory and
-// locks it: when another process uses it, Open fails at once and says so.
-// Whatever it finds in its files is no error: records that cannot be read are
-// logged, counted, set aside and passed over. Nor is a disk that is full or
-// fails, as long as the directory can be listed: see Check. Metrics go to reg,
-// which may be nil. The spool must be closed, and Run must run.
+// Open returns a spool in cfg.Dir around next. It makes the directory and locks
+// it: when another process uses it, Open fails at once and says so. Whatever it
+// finds in its files is no error: records that cannot be read are logged,
+// counted, quarantined and passed over. Nor is a disk that is full or fails, as
+// long as the directory can be listed: see Check. Metrics go to reg, which may
+// be nil; a registry takes those of one spool. The spool must be closed, and Run must run.
 func Open(cfg Config, next Publisher, log *slog.Logger, reg prometheus.Registerer) (*Spool, error) {
-	return open(cfg, next, log, reg, disk{}, segmentBytes)
+	return open(cfg, next, log, reg, journal.Options{})
 }
 
-func open(cfg Config, next Publisher, log *slog.Logger, reg prometheus.Registerer, fs files, segment int64) (*Spool, error) {
+// open is Open with a file system and a size of segments of the caller's, where
+// o has them.
+func open(cfg Config, next Publisher, log *slog.Logger, reg prometheus.Registerer, o journal.Options) (*Spool, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
 	if cfg.Dir == "" {
 		return nil, errors.New("spool.dir is empty")
 	}
-	s := &Spool{
-		cfg: cfg, log: log, metrics: newMetrics(),
-		next: next, draining: make(chan struct{}, 1),
-	}
+	s := &Spool{cfg: cfg, log: log, next: next, running: make(chan struct{}, 1)}
 	s.breaker = newBreaker(cfg.ProbeInterval, s.breakerChanged)
+	s.metrics = newMetrics(reg)
+	o.Dir, o.MaxBytes, o.MinFreeBytes, o.Log = cfg.Dir, cfg.MaxBytes, cfg.MinFreeBytes, log
+	o.OnCommit, o.OnCorrupt = s.metrics.committed, s.metrics.corrupted
+	if o.FS == nil {
+		o.FS = durable.Disk{}
+	}
+	o.FS = faultFS{o.FS}
 	var err error
-	if s.journal, err = openJournal(cfg, min(segment, cfg.MaxBytes/16), fs, log, s.metrics); err != nil {
+	if s.journal, err = journal.Open(o); err != nil {
+		if errors.Is(err, durable.ErrLocked) {
+			err = fmt.Errorf("%w: every process needs a spool directory of its own", err)
+		}
 		return nil, fmt.Errorf("open spool: %w", err)
 	}
 	s.life, s.end = context.WithCancel(context.Background())
-	s.reader = newReader(s.journal)
-	if s.unregister, err = s.metrics.register(reg, s); err != nil {
-		return nil, errors.Join(err, s.Close())
-	}
+	s.drainer = newDrainer(s)
+	newGauges(reg, s)
 	// For what it reports, and to know how old the oldest event is.
-	if _, err := s.reader.fill(cfg.DrainBatch); err != nil {
+	if err := s.drainer.load(); err != nil {
 		log.Error("cannot read the spool, trying again later", "dir", cfg.Dir, "error", err)
 	}
 	if events, bytes := s.Backlog(); events > 0 {
@@ -103,8 +106,8 @@ func open(cfg Config, next Publisher, log *slog.Logger, reg prometheus.Registere
 // Backlog returns how many events wait on disk for the stream, and how many
 // bytes they take.
 func (s *Spool) Backlog() (events, bytes int64) {
-	events, bytes, _ = s.journal.backlog()
-	return events, bytes
+	stats := s.journal.Stats()
+	return stats.Records, stats.Bytes
 }
 
 // Check says whether events can be taken: by the stream, as far as is known,
@@ -112,16 +115,16 @@ func (s *Spool) Backlog() (events, bytes int64) {
 // restart mends that: until then the stream alone is all there is.
 func (s *Spool) Check(context.Context) error {
 	if s.closed.Load() {
-		return unavailable(closed(), nil)
+		return unavailable(journal.ErrClosed, nil)
 	}
-	if err := s.journal.poisoned(); err != nil {
-		return unavailable(poisoned(err), nil)
+	if err := s.journal.Err(); err != nil {
+		return unavailable(err, nil)
 	}
 	if s.breaker.state() == breakerClosed {
 		return nil
 	}
-	if refused := s.journal.check(); refused != nil {
-		return unavailable(refused, nil)
+	if err := s.journal.Check(s.cfg.Deadline + s.cfg.CommitTimeout); err != nil {
+		return unavailable(err, nil)
 	}
 	return nil
 }
@@ -135,18 +138,14 @@ func (s *Spool) Close() error {
 		return nil
 	}
 	s.end()
-	if s.unregister != nil {
-		s.unregister()
-	}
-	timer := time.NewTimer(closePatience)
+	timer := time.NewTimer(closeTimeout)
 	defer timer.Stop()
 	select {
-	case s.draining <- struct{}{}: // for good
+	case s.running <- struct{}{}: // for good
 	case <-timer.C:
-		return fmt.Errorf("close spool: the disk has not answered for %s", closePatience)
+		return fmt.Errorf("close spool: the disk has not answered for %s", closeTimeout)
 	}
-	s.reader.close()
-	if err := s.journal.close(closePatience); err != nil {
+	if err := s.journal.Close(closeTimeout); err != nil {
 		return fmt.Errorf("close spool: %w", err)
 	}
 	return nil
