@@ -2,6 +2,7 @@ package consumer_test
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -17,11 +18,7 @@ import (
 
 // sized returns the fields of n entries of so many bytes.
 func sized(n, bytes int) [][]string {
-	out := make([][]string, n)
-	for i := range out {
-		out[i] = []string{"n", strings.Repeat("x", bytes-1)}
-	}
-	return out
+	return slices.Repeat([][]string{{"n", strings.Repeat("x", bytes-1)}}, n)
 }
 
 // Nothing is known of the size of entries when a consumer starts: neither what

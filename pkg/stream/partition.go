@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 )
@@ -19,6 +20,9 @@ type Partition struct {
 	key    string
 	dlqKey string
 	groups string // the key of the set of groups that the stream has had
+
+	held      held
+	heldAfter time.Duration
 
 	reg     prometheus.Registerer
 	metrics *partitionMetrics
@@ -39,7 +43,7 @@ func (c *Conn) Partition(number int, key string, reg prometheus.Registerer) (*Pa
 	if err != nil {
 		return nil, fmt.Errorf("stream.key is %q: %w", key, err)
 	}
-	p := &Partition{conn: c, number: number, key: key, dlqKey: dlqKey, groups: groups}
+	p := &Partition{conn: c, number: number, key: key, dlqKey: dlqKey, groups: groups, heldAfter: heldAfter}
 	p.reg = prometheus.WrapRegistererWith(prometheus.Labels{labelPartition: strconv.Itoa(number)}, reg)
 	p.metrics = newPartitionMetrics(p.reg)
 	return p, nil

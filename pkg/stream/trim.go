@@ -14,7 +14,8 @@ const trimRounds = 1000
 // returns how many it removed (https://redis.io/docs/latest/commands/xtrim/).
 // Redis frees whole nodes of the stream only, so some stay. A stream without a
 // group is left alone, and so is what a group nobody reads any more would still
-// get: such a group has to be destroyed by hand.
+// get: such a group has to be destroyed by hand. Where an entry stays pending for
+// long, what is done behind it is removed too.
 //
 // Looking and trimming are two steps, and need no script to be one. What a
 // group is done with at the first stays done with: its oldest pending entry and
@@ -44,7 +45,12 @@ func (g *Group) Trim(ctx context.Context) (int64, error) {
 			break
 		}
 	}
-	return total, nil
+	n, err := g.p.trimBehind(ctx, oldest)
+	g.metrics.trimmed.Add(float64(n))
+	if err != nil {
+		return total + n, g.failed(opTrim, err)
+	}
+	return total + n, nil
 }
 
 // oldestNeeded returns the id up to which every group is done: the first that a

@@ -171,12 +171,15 @@ func (m *Memory) Ack(_ context.Context, entryIDs []string) (n int64, err error) 
 // settle removes entries from the pending list.
 func (m *Memory) settle(entryIDs []string) int64 {
 	before := len(m.pending)
+	settled := make(map[string]bool, len(entryIDs))
+	for _, id := range entryIDs {
+		settled[id] = true
+	}
 	m.pending = slices.DeleteFunc(m.pending, func(p pending) bool {
-		if !slices.Contains(entryIDs, p.EntryID) {
-			return false
+		if settled[p.EntryID] {
+			m.acked[p.EntryID]++
 		}
-		m.acked[p.EntryID]++
-		return true
+		return settled[p.EntryID]
 	})
 	return int64(before - len(m.pending))
 }
