@@ -48,6 +48,7 @@ var owners = []struct {
 	{"github.com/labstack/echo", []string{"pkg/httpserver"}, false, "pkg/httpserver owns HTTP"},
 	{"github.com/uptrace/bun", []string{"pkg/store", "pkg/internal/pgsession", "test"}, false, "pkg/store owns SQL; test/servers makes databases, end-to-end tests read them"},
 	{"modernc.org/sqlite", []string{"pkg/store", "test"}, false, "pkg/store owns SQL"},
+	{"github.com/cenkalti/backoff", []string{"pkg/internal/retry"}, false, "one back-off for all"},
 	{"github.com/alicebob/miniredis", []string{"pkg/app"}, true, "only the one-process mode goes without a real Redis"},
 	{"github.com/HdrHistogram", []string{"pkg/bench", "test"}, false, "what a process measures of itself is a metric"},
 	{"net/http/pprof", []string{"pkg/httpserver"}, false, "importing it publishes profiles on the default mux"},
