@@ -81,7 +81,7 @@ const (
 
 // matrix returns every fault.
 func matrix() []Fault {
-	return slices.Concat(serveFaults(), spoolFaults(), redisFaults(), redisStateFaults(), workFaults(), poisonFaults(), postgresFaults(), postgresStateFaults(), allFaults())
+	return slices.Concat(serveFaults(), spoolFaults(), redisFaults(), redisStateFaults(), workFaults(), poisonFaults(), postgresFaults(), postgresStateFaults(), logFaults(), allFaults())
 }
 
 // choose returns the faults whose names match one of the patterns, separated

@@ -15,6 +15,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -52,8 +53,11 @@ func (p *pipeline) start(stdout, stderr *os.File, args ...string) *program {
 
 func (r *program) ready() *program {
 	r.t.Helper()
+	// A process that is blocked listens all the same, and answers nothing.
+	client := http.Client{Timeout: 5 * time.Second}
+	defer client.CloseIdleConnections()
 	eventually(r.t, "ready", func() bool {
-		res, err := http.Get("http://" + r.admin + "/readyz")
+		res, err := client.Get("http://" + r.admin + "/readyz")
 		if err != nil {
 			return false
 		}

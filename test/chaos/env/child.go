@@ -3,7 +3,6 @@ package env
 import (
 	"errors"
 	"fmt"
-	"os"
 	"os/exec"
 	"runtime"
 	"slices"
@@ -23,6 +22,7 @@ type Child struct {
 	argv    []string
 	env     []string
 	logPath string
+	logs    *logPipe // nil when it logs into the file itself
 
 	mu      sync.Mutex
 	wanted  bool
@@ -114,11 +114,11 @@ func unasked(err error) string {
 
 // launch starts one life. The caller holds the lock.
 func (c *Child) launch() (*run, error) {
-	out, err := os.OpenFile(c.logPath, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
+	closer, out, err := c.output()
 	if err != nil {
 		return nil, fmt.Errorf("open log of %s: %w", c.name, err)
 	}
-	defer func() { _ = out.Close() }() // the child has a descriptor of its own
+	defer func() { _ = closer.Close() }() // the child has a descriptor of its own
 	cmd := exec.Command(c.argv[0], c.argv[1:]...)
 	cmd.Env, cmd.Stdout, cmd.Stderr = c.env, out, out
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}

@@ -34,6 +34,8 @@ type Config struct {
 	Dir    string // made, and left behind
 	// Workers is how many work processes run, named work-1 and so on.
 	Workers int
+	// PipedLogs makes the processes log to a reader that may stall or go.
+	PipedLogs bool
 	// Settings are those of EventPulse, by key, on top of the environment's own.
 	Settings map[string]string
 
@@ -258,6 +260,13 @@ func (s *Environment) startChildren(ctx context.Context) error {
 		return err
 	}
 	for _, c := range append([]*Child{s.Serve}, s.Workers...) {
+		if s.Config.PipedLogs {
+			if err := c.pipeLog(); err != nil {
+				return err
+			}
+			// Before the child is removed, for clean-ups run backwards.
+			s.onClose(func() error { return c.logs.w.Close() })
+		}
 		if err := c.Start(); err != nil {
 			return err
 		}
