@@ -24,12 +24,13 @@ func judgePostgres(f store.Info, cfg store.Config) (found findings) {
 	judgeDatabaseRole(&found, f)
 	if f.Encoding == "UTF8" {
 		found.ok("database.encoding", "UTF8")
-	} else {
-		found.problem("database.encoding", f.Encoding+" cannot hold every event", fmt.Sprintf("create the database anew: createdb --encoding UTF8 --template template0 %s", shellWord(f.Database)))
 	}
 	judgeSchema(&found, f)
-	if f.Table && !f.Writable {
-		found.problem("database.permissions", "this role may not write events", "GRANT SELECT, INSERT ON events TO the role in database.url")
+	for _, p := range f.Problems {
+		found.problem("database."+p.Topic, p.Object+": "+p.Detail, p.Remedy)
+	}
+	if f.Pooled {
+		found.ok("database.pooler", "sessions are pooled; EventPulse sets what it depends on in each transaction")
 	}
 	judgeDurability(&found, f)
 	judgeConnections(&found, f, cfg.MaxConnections)

@@ -12,7 +12,7 @@ func TestJudgePostgres(t *testing.T) {
 	good := store.Info{
 		Address: "db:5432", Database: "events", Version: "15.18", VersionNumber: 150018, Latency: time.Millisecond, ClockWithin: time.Millisecond,
 		Encoding: "UTF8", Fsync: true, FullPageWrites: true, SynchronousCommit: "on",
-		MaxConnections: 97, Connections: 10, ConnectionLimit: -1, Table: true, Writable: true,
+		MaxConnections: 97, Connections: 10, ConnectionLimit: -1, Table: true,
 		Migrations: []store.Migration{{Name: "0001", AppliedAt: time.Unix(1, 0)}},
 	}
 	cfg := store.DefaultConfig()
@@ -30,14 +30,23 @@ func TestJudgePostgres(t *testing.T) {
 		{"standby", func(f *store.Info) { f.Standby = true }, "database.role", Problem, "primary"},
 		{"read-only", func(f *store.Info) { f.ReadOnly = true }, "database.role", Problem, "default_transaction_read_only = off"},
 		{"encoding", nil, "database.encoding", OK, ""},
-		{"ASCII", func(f *store.Info) { f.Encoding = "SQL_ASCII" }, "database.encoding", Problem, "createdb --encoding UTF8"},
+		{"ASCII", func(f *store.Info) {
+			f.Encoding = "SQL_ASCII"
+			f.Problems = []store.Problem{{Topic: "encoding", Object: "database events", Detail: "cannot hold every event", Remedy: "createdb --encoding UTF8"}}
+		}, "database.encoding", Problem, "createdb --encoding UTF8"},
+		{"not unique", func(f *store.Info) {
+			f.Problems = []store.Problem{{Topic: "table", Object: "table events", Detail: "event_id alone is not unique", Remedy: "ALTER TABLE"}}
+		}, "database.table", Problem, "ALTER TABLE"},
+		{"pooled", func(f *store.Info) { f.Pooled = true }, "database.pooler", OK, "in each transaction"},
 		{"schema", nil, "database.schema", OK, "0001"},
 		{"behind", func(f *store.Info) { f.Migrations = []store.Migration{{Name: "0001"}} }, "database.schema", Problem, "eventpulse migrate up"},
 		{"ahead", func(f *store.Info) {
 			f.Migrations = append(f.Migrations[:1:1], store.Migration{Name: "0009", AppliedAt: time.Unix(1, 0), Unknown: true})
 		}, "database.schema", Warning, "0009"},
 		{"schema unreadable", func(f *store.Info) { f.MigrationsErr = errors.New("denied") }, "database.schema", Problem, "denied"},
-		{"not writable", func(f *store.Info) { f.Writable = false }, "database.permissions", Problem, "GRANT"},
+		{"not writable", func(f *store.Info) {
+			f.Problems = []store.Problem{{Topic: "permissions", Object: "table events", Detail: "this role may not write", Remedy: "GRANT INSERT"}}
+		}, "database.permissions", Problem, "GRANT"},
 		{"durable", nil, "database.durability", OK, ""},
 		{"no fsync", func(f *store.Info) { f.Fsync = false }, "database.durability", Problem, "fsync = on"},
 		{"torn pages", func(f *store.Info) { f.FullPageWrites = false }, "database.durability", Warning, "full_page_writes = on"},

@@ -42,9 +42,10 @@ type Info struct {
 	// less; -1 for none.
 	MaxConnections, Connections, ConnectionLimit int
 
-	// Table says whether the table of events exists, Writable whether this
-	// role may read from it and insert into it.
-	Table, Writable bool
+	// Table says whether the table of events exists.
+	Table bool
+	// Problems are what keeps events from being stored in the table.
+	Problems []Problem
 	// Migrations is what [Store.MigrateStatus] returns.
 	Migrations []Migration
 	// MigrationsErr says why they are not known.
@@ -58,6 +59,10 @@ func (s *Store) Inspect(ctx context.Context) (Info, error) {
 	var info Info
 	if err := s.backend.inspect(ctx, &info); err != nil {
 		return info, s.backend.classify("inspect the database", err)
+	}
+	var err error
+	if info.Problems, err = s.backend.problems(ctx); err != nil {
+		return info, s.backend.classify("inspect the table of events", err)
 	}
 	info.Migrations, info.MigrationsErr = s.MigrateStatus(ctx)
 	return info, nil

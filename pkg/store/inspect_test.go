@@ -10,6 +10,7 @@ import (
 	"github.com/uptrace/bun/driver/pgdriver"
 
 	"github.com/eventpulse/eventpulse/pkg/event"
+	"github.com/eventpulse/eventpulse/pkg/store"
 	"github.com/eventpulse/eventpulse/test/servers"
 )
 
@@ -35,7 +36,7 @@ func TestInspectPostgres(t *testing.T) {
 	require.Equal(t, 97, f.MaxConnections)
 	require.Positive(t, f.Connections)
 	require.Equal(t, -1, f.ConnectionLimit)
-	require.False(t, f.Table || f.Writable)
+	require.False(t, f.Table)
 	require.NoError(t, f.MigrationsErr)
 	require.NotEmpty(t, f.Migrations)
 	require.Zero(t, f.Migrations[0].AppliedAt)
@@ -44,7 +45,8 @@ func TestInspectPostgres(t *testing.T) {
 	require.NoError(t, err)
 	f, err = s.Inspect(t.Context())
 	require.NoError(t, err)
-	require.True(t, f.Table && f.Writable)
+	require.True(t, f.Table)
+	require.Empty(t, f.Problems)
 	require.NotZero(t, f.Migrations[0].AppliedAt)
 }
 
@@ -79,7 +81,7 @@ func TestInspectSeesWhatTheRoleAndTheDatabaseHave(t *testing.T) {
 	require.True(t, f.ReadOnly)
 	require.Equal(t, "off", f.SynchronousCommit)
 	require.True(t, f.Table)
-	require.False(t, f.Writable)
+	require.Equal(t, []store.Problem{{Topic: "permissions", Object: "table events", Detail: "this role may not write to it and read from it", Remedy: "GRANT SELECT, INSERT ON events TO inspected"}}, f.Problems)
 	require.Error(t, f.MigrationsErr) // the table is not theirs to read
 	require.NoError(t, s.Close())
 

@@ -58,31 +58,6 @@ func (s *Store) MigrateStatus(ctx context.Context) ([]Migration, error) {
 	return list, nil
 }
 
-// ErrSchemaBehind says that a migration this program knows is not applied.
-var ErrSchemaBehind = errors.New("schema is behind")
-
-// CheckSchema returns nil when every migration this program knows is applied;
-// a schema that is newer will do. It only reads. The error is of
-// KindUnavailable; where it is [ErrSchemaBehind] it says which migrations are
-// missing and what to do.
-func (s *Store) CheckSchema(ctx context.Context) error {
-	list, err := s.MigrateStatus(ctx)
-	if err != nil {
-		return err
-	}
-	var missing []string
-	for _, m := range list {
-		if m.AppliedAt.IsZero() {
-			missing = append(missing, fullName(m.Name, m.Comment))
-		}
-	}
-	if len(missing) > 0 {
-		return event.Unavailable("check the schema", fmt.Errorf(
-			"%w: %s not applied; run eventpulse migrate up", ErrSchemaBehind, strings.Join(missing, ", ")))
-	}
-	return nil
-}
-
 func (s *Store) status(ctx context.Context, db *bun.DB) ([]Migration, error) {
 	known, err := s.known()
 	if err != nil {

@@ -23,9 +23,7 @@ SELECT current_setting('server_version'), current_setting('server_version_num'):
   (SELECT sum(numbackends) FROM pg_stat_database)::int,
   (SELECT rolconnlimit FROM pg_roles WHERE rolname = current_user),
   (SELECT datconnlimit FROM pg_database WHERE datname = current_database()),
-  to_regclass('events') IS NOT NULL,
-  coalesce(has_table_privilege(to_regclass('events')::oid, 'INSERT')
-    AND has_table_privilege(to_regclass('events')::oid, 'SELECT'), false)`
+  to_regclass('events') IS NOT NULL`
 
 func (p *postgres) inspect(ctx context.Context, info *Info) error {
 	info.Address, info.Database = p.endpoint.Address, p.endpoint.Database
@@ -46,7 +44,7 @@ func (p *postgres) inspect(ctx context.Context, info *Info) error {
 		&info.Version, &info.VersionNumber, &info.Encoding, &info.Pooled,
 		&info.Standby, &info.ReadOnly, &info.Fsync, &info.FullPageWrites, &info.SynchronousCommit,
 		&info.MaxConnections, &info.Connections, &roleLimit, &databaseLimit,
-		&info.Table, &info.Writable)
+		&info.Table)
 	if err != nil {
 		return fmt.Errorf("read the settings: %w", err)
 	}

@@ -33,6 +33,9 @@ type backend interface {
 	// inspect fills in what the database is like, even if it returns an error
 	// as far as it got.
 	inspect(ctx context.Context, info *Info) error
+	// problems returns what keeps events from being stored, where the schema
+	// is up to date.
+	problems(ctx context.Context) ([]Problem, error)
 	// classify says what an error means and who must act on it.
 	classify(operation string, err error) *event.Error
 	// migrations returns the SQL of the schema.
