@@ -25,8 +25,9 @@ type TailPage struct {
 	// Next is the id to read behind next: that of the last entry, or that
 	// which was read behind where there is none.
 	Next string
-	// Trimmed says that the entry read behind is on the stream no longer:
-	// what followed it may be gone as well, up to the first of Entries.
+	// Trimmed says that entries between the id read behind and Next may be
+	// gone: the stream was trimmed past that id, or an entry behind it was
+	// deleted.
 	Trimmed bool
 }
 
@@ -57,9 +58,10 @@ func (t *Tail) Read(ctx context.Context, after string, limit int, block time.Dur
 	return page, nil
 }
 
-// page reads what is there. It begins with the entry after itself: while that
-// is there nothing behind it can have been trimmed, because trimming goes from
-// the front (https://redis.io/docs/latest/commands/xrange/).
+// page reads what is there, beginning with the entry after itself: while that is
+// there nothing behind it was trimmed, which goes from the front
+// (https://redis.io/docs/latest/commands/xrange/). What Redis knows of removals
+// is asked afterwards, so that none goes unseen.
 func (t *Tail) page(ctx context.Context, after string, limit int) (TailPage, error) {
 	page := TailPage{Next: after}
 	conn := t.p.conn
@@ -72,11 +74,15 @@ func (t *Tail) page(ctx context.Context, after string, limit int) (TailPage, err
 	if err != nil {
 		return page, err
 	}
-	if len(entries) > 0 && CompareIDs(entries[0].EntryID, after) == 0 {
+	there := len(entries) > 0 && CompareIDs(entries[0].EntryID, after) == 0
+	if there {
 		entries = entries[1:]
-	} else if page.Trimmed, err = t.trimmedPast(ctx, after); err != nil {
+	}
+	info, err := t.info(ctx)
+	if err != nil {
 		return page, err
 	}
+	page.Trimmed = info.gapBehind(after, there)
 	for i := range entries {
 		entries[i].Partition = t.p.number
 	}
@@ -100,31 +106,30 @@ func (t *Tail) await(ctx context.Context, after string, block time.Duration) err
 	return err
 }
 
-// trimmedPast reports whether entries behind after may have been removed, which
-// is not there itself. Nothing was from a stream that still has all it was ever
-// given.
-func (t *Tail) trimmedPast(ctx context.Context, after string) (bool, error) {
-	if CompareIDs(after, scanStart) == 0 {
-		return false, nil
-	}
-	info, err := t.info(ctx)
-	if err != nil {
-		return false, err
-	}
-	if CompareIDs(info.last, after) < 0 {
-		return true, nil // another stream than the one that had this entry
-	}
-	return info.removed && CompareIDs(info.first, after) > 0, nil
-}
-
 // tailInfo is what XINFO STREAM says that matters to a tail.
 type tailInfo struct {
 	first, last string
-	removed     bool // entries were removed, or may have been
+	deleted     string // the highest id that was deleted by itself
+	removed     bool   // entries were removed, or may have been
+}
+
+// gapBehind reports whether entries behind the id after may be gone; there says
+// whether its own entry is on the stream.
+func (i tailInfo) gapBehind(after string, there bool) bool {
+	switch {
+	case CompareIDs(after, scanStart) == 0:
+		return false // from the oldest there is
+	case CompareIDs(i.last, after) < 0:
+		return true // another stream than the one that had this entry
+	case CompareIDs(i.deleted, after) > 0:
+		return true
+	default:
+		return !there && i.removed && CompareIDs(i.first, after) > 0
+	}
 }
 
 func (t *Tail) info(ctx context.Context) (tailInfo, error) {
-	out := tailInfo{first: scanStart, last: scanStart}
+	out := tailInfo{first: scanStart, last: scanStart, deleted: scanStart}
 	reply, err := t.p.conn.do(ctx, t.p.conn.redis.B().XinfoStream().Key(t.p.key).Build())
 	if noSuchKey(err) {
 		return out, nil
@@ -153,6 +158,9 @@ func (t *Tail) info(ctx context.Context) (tailInfo, error) {
 		if out.first, err = parts[0].ToString(); err != nil {
 			return out, unexpected("XINFO STREAM", err)
 		}
+	}
+	if deleted, err := textOf(info, "max-deleted-entry-id"); err == nil {
+		out.deleted = deleted
 	}
 	added, err := intOf(info, "entries-added")
 	out.removed = err != nil || added > length // older servers do not count

@@ -123,11 +123,12 @@ func TestTail_SaysWhenTheStreamWasTrimmedPastTheID(t *testing.T) {
 	require.False(t, tailPage(t, c, "0-0", 10).Trimmed, "from the oldest there is")
 	require.True(t, tailPage(t, c, before, 10).Trimmed)
 
-	// Scattered deletions are no trimming of what follows.
+	// An entry behind one that stays may be removed by itself.
 	say(t, c, "XDEL", c.p.key, all[80].EntryID)
 	page = tailPage(t, c, all[79].EntryID, 5)
-	require.False(t, page.Trimmed)
+	require.True(t, page.Trimmed)
 	require.Equal(t, all[81].EntryID, page.Entries[0].EntryID)
+	require.False(t, tailPage(t, c, page.Next, 5).Trimmed)
 
 	say(t, c, "XTRIM", c.p.key, "MAXLEN", "0")
 	require.True(t, tailPage(t, c, all[10].EntryID, 10).Trimmed, "nothing is left")
