@@ -9,7 +9,7 @@ import (
 // Config says where the spool is, how large it may get, and when it steps in.
 type Config struct {
 	// Dir may be shared with nothing else. Empty is no spool at all, which
-	// is for the caller to act on: Open refuses it.
+	// is for the caller to act on: Open rejects it.
 	Dir      string `config:"dir" usage:"directory that keeps events while Redis cannot take them, on a disk that survives a restart; empty is no spool"`
 	MaxBytes int64  `config:"max_bytes" usage:"most bytes that the spool keeps on disk; past it requests are answered with 503"`
 	// MinFreeBytes is never taken for more than a tenth of the disk, so

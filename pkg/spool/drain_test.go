@@ -134,12 +134,12 @@ func TestDrain_LosesNothingWhilePublishing(t *testing.T) {
 	close(quit)
 	clients.Wait()
 	f.drained(t)
-	taken := map[uuid.UUID]bool{}
+	accepted := map[uuid.UUID]bool{}
 	for _, id := range s.accepted() {
-		taken[id] = true
+		accepted[id] = true
 	}
 	for _, id := range sent {
-		require.True(t, taken[id], "%s was lost", id)
+		require.True(t, accepted[id], "%s was lost", id)
 	}
 	require.NotContains(t, f.logs.String(), "ERROR")
 }

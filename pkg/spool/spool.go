@@ -59,8 +59,10 @@ type Spool struct {
 // it: when another process uses it, Open fails at once and says so. Whatever it
 // finds in its files is no error: records that cannot be read are logged,
 // counted, quarantined and passed over. Nor is a disk that is full or fails, as
-// long as the directory can be listed: see Check. Metrics go to reg, which may
-// be nil; a registry takes those of one spool. The spool must be closed, and Run must run.
+// long as the directory can be listed: see Check.
+//
+// Metrics go to reg, which may be nil; a registry takes those of one spool. The
+// spool must be closed, and Run must run.
 func Open(cfg Config, next Publisher, log *slog.Logger, reg prometheus.Registerer) (*Spool, error) {
 	return open(cfg, next, log, reg, journal.Options{})
 }

@@ -1,7 +1,7 @@
 // Package journal is an append-only log of records on disk, in segments, for
 // one process that appends to it from many goroutines and removes records in
 // order from its head. It is a write-ahead log in the sense that a record is
-// synced to disk before anybody is told that it is taken.
+// synced to disk before Append returns.
 //
 // Appends that arrive while a sync is under way share the next one (group
 // commit). The position of the head is kept in a cursor file; segments before it
