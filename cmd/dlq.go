@@ -96,6 +96,7 @@ func addFilters(cmd *cobra.Command, s *deadletter.Selection) {
 	f.StringVar(&s.Type, "type", "", "only events of this event_type")
 	f.StringVar(&s.Source, "source", "", "only events of this source")
 	f.StringVar(&s.Reason, "reason", "", "only with this reason (unreadable, rejected, dropped) or SQLSTATE")
+	f.StringVar(&s.Group, "group", "", "only of this consumer group")
 	f.Var((*age)(&s.OlderThan), "older-than", "only events dead-lettered longer ago than this: 90m, 12h, 7d")
 	f.Var((*age)(&s.NewerThan), "newer-than", "only events dead-lettered since: 90m, 12h, 7d")
 	f.Int64Var(&s.Limit, "limit", 0, "at most so many, the oldest first; 0 is no limit")

@@ -27,7 +27,8 @@ func newDLQReplay() *cobra.Command {
 		Use:   "replay [ID...]",
 		Short: "Put dead letters back on the stream, to be stored",
 		Long: `Put dead letters back on the stream, to be stored: those with the IDs, or those
-that the filters leave; without either all of them.
+that the filters leave; without either all of them. Each is processed only by the
+consumer group that dead-lettered it.
 
 Each goes back in one step that takes it from the dead letters, and an event is
 stored once however often it is replayed. What is not an event stays a dead
@@ -111,7 +112,7 @@ are lost.`,
 			return err
 		}
 		if s.All() != all {
-			return usageError{errors.New("say which: IDs, --type, --source, --reason, --older-than or --newer-than, or else --all")}
+			return usageError{errors.New("say which: IDs, --type, --source, --reason, --group, --older-than or --newer-than, or else --all")}
 		}
 		if !dryRun && !yes {
 			if err := confirmPurge(cmd, letters, s); err != nil {

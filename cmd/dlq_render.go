@@ -28,6 +28,7 @@ type deadLetterLine struct {
 	Reason         string     `json:"reason"`
 	Code           string     `json:"code,omitempty"`
 	Message        string     `json:"message"`
+	Group          string     `json:"group"`
 	EventID        string     `json:"event_id"`
 	Type           string     `json:"event_type"`
 	Source         string     `json:"source"`
@@ -46,7 +47,7 @@ func lineOf(l stream.DeadLetter) deadLetterLine {
 	}
 	short := func(name string) string { return shortened(deadletter.Field(l, name), longestShown) }
 	return deadLetterLine{
-		ID: l.ID, Reason: l.Reason, Code: l.Code, Message: l.Message,
+		ID: l.ID, Reason: l.Reason, Code: l.Code, Message: l.Message, Group: l.Group,
 		EventID: short(event.FieldID), Type: short(event.FieldType), Source: short(event.FieldSource), Timestamp: short(event.FieldTimestamp),
 		EntryID: l.EntryID, FirstSeen: known(l.FirstSeen), DeadLetteredAt: known(l.DeadLetteredAt), Deliveries: l.Deliveries, Bytes: bytes,
 	}
@@ -75,14 +76,14 @@ func writeDeadLetterLines(w io.Writer, letters []stream.DeadLetter) error {
 
 // deadLetterColumns are the columns of the table, and their widths: the rows
 // are written as they come, so nothing can wait for the widest.
-const deadLetterColumns = "%-15s  %-20s  %-15s  %-36s  %-24s  %-20s  %s\n"
+const deadLetterColumns = "%-15s  %-20s  %-15s  %-15s  %-36s  %-24s  %-20s  %s\n"
 
 // writeDeadLetterTable writes a row for each dead letter, without payload and
 // metadata. The first call for a table writes its header.
 func writeDeadLetterTable(w io.Writer, letters []stream.DeadLetter, header bool) error {
 	var b bytes.Buffer
 	if header {
-		fmt.Fprintf(&b, deadLetterColumns, "ID", "DEAD-LETTERED", "REASON", "EVENT ID", "TYPE", "SOURCE", "WHY")
+		fmt.Fprintf(&b, deadLetterColumns, "ID", "DEAD-LETTERED", "GROUP", "REASON", "EVENT ID", "TYPE", "SOURCE", "WHY")
 	}
 	for _, letter := range letters {
 		l := lineOf(letter)
@@ -96,7 +97,7 @@ func writeDeadLetterTable(w io.Writer, letters []stream.DeadLetter, header bool)
 			}
 			return shortened(visible(text), width)
 		}
-		fmt.Fprintf(&b, deadLetterColumns, l.ID, at, cell(strings.TrimSpace(l.Reason+" "+l.Code), 15),
+		fmt.Fprintf(&b, deadLetterColumns, l.ID, at, cell(l.Group, 15), cell(strings.TrimSpace(l.Reason+" "+l.Code), 15),
 			cell(l.EventID, 36), cell(l.Type, 24), cell(l.Source, 20), cell(l.Message, longestShown))
 	}
 	_, err := w.Write(b.Bytes())
@@ -123,6 +124,7 @@ func writeDeadLetter(w io.Writer, l stream.DeadLetter) error {
 	text("id", l.ID)
 	text("reason", strings.TrimSpace(l.Reason+" "+l.Code))
 	text("message", l.Message)
+	text("group", l.Group)
 	line("first seen", at(l.FirstSeen))
 	line("dead-lettered", at(l.DeadLetteredAt))
 	line("deliveries", strconv.FormatInt(l.Deliveries, 10))

@@ -17,7 +17,7 @@ import (
 func TestDeadLetter_RenderedWithoutControlCharacters(t *testing.T) {
 	at := time.Date(2026, 3, 1, 12, 1, 0, 0, time.UTC)
 	l := stream.DeadLetter{ID: "1772366460000-0", FirstSeen: at.Add(-time.Hour), DeadLetteredAt: at, Deliveries: 2}
-	l.EntryID, l.Reason, l.Code, l.Message = "1772362860000-7", event.ReasonRejected, "22P05", "it cannot be stored"
+	l.EntryID, l.Reason, l.Code, l.Message, l.Group = "1772362860000-7", event.ReasonRejected, "22P05", "it cannot be stored", "event_persister"
 	l.Fields = []string{
 		event.FieldID, "0198f0c2-7a51-7cc3-98c2-4e1f9a2b3c4d", event.FieldType, strings.Repeat("x", 5000), event.FieldSource, "\x1b[31mred",
 		event.FieldTimestamp, "2026-01-02T03:04:05Z", event.FieldPayload, `{"big":123456789012345678901234567890,"evil":"` + "\u009b31m\u202e\U000e0001" + `"}`,
@@ -27,7 +27,7 @@ func TestDeadLetter_RenderedWithoutControlCharacters(t *testing.T) {
 	var text bytes.Buffer
 	require.NoError(t, writeDeadLetter(&text, l))
 	for _, says := range []string{
-		l.ID, "rejected 22P05", l.Message, "2026-03-01T12:01:00Z", "deliveries    2", l.EntryID, `"\x1b[31mred"`,
+		l.ID, "rejected 22P05", l.Message, "2026-03-01T12:01:00Z", "deliveries    2", "group         event_persister", l.EntryID, `"\x1b[31mred"`,
 		"\"big\": 123456789012345678901234567890,\n", `"evil": "\u009b31m\u202e\udb40\udc01"`, `"\xff\xfe"`, "(no value)",
 	} {
 		require.Contains(t, text.String(), says)
@@ -52,6 +52,7 @@ func TestDeadLetter_RenderedWithoutControlCharacters(t *testing.T) {
 	require.Len(t, lines, 2)
 	require.NotContains(t, lines[0], "evil")
 	require.Less(t, len(lines[0]), 1500)
+	require.Contains(t, lines[0], `"group":"event_persister"`)
 	require.Contains(t, lines[1], `"dead_lettered_at":null`)
 
 	out.Reset()

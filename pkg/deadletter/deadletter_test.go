@@ -23,6 +23,7 @@ func TestEach_Selects(t *testing.T) {
 	store.letters[7] = deadLetter(7, event.FieldType, "sign_up")
 	store.letters[8] = deadLetter(8, event.FieldSource, "web")
 	store.letters[120].Reason, store.letters[120].Code = event.ReasonUnreadable, ""
+	store.letters[33].Group = "audit"
 	store.letters[249] = deadLetter(249, event.FieldType, "sign_up", event.FieldSource, "web")
 	for _, tt := range []struct {
 		name  string
@@ -38,6 +39,7 @@ func TestEach_Selects(t *testing.T) {
 		{"source", Selection{Source: "web"}, 8, 2, 4},
 		{"both", Selection{Type: "sign_up", Source: "web"}, 249, 1, 4},
 		{"reason", Selection{Reason: event.ReasonUnreadable}, 120, 1, 4},
+		{"group", Selection{Group: "audit"}, 33, 1, 4},
 		{"code", Selection{Reason: "22P05", Limit: 5}, 0, 5, 1},
 		{"newer", Selection{NewerThan: 24*time.Hour - 100*time.Minute - time.Second}, 101, 149, 3},
 		{"older", Selection{OlderThan: 24*time.Hour - 10*time.Minute}, 0, 10, 1},

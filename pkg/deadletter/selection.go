@@ -16,6 +16,8 @@ type Selection struct {
 	// Type and Source are compared with the event's, Reason with the dead
 	// letter's reason and with its code.
 	Type, Source, Reason string
+	// Group is the consumer group that could not process the event.
+	Group string
 	// OlderThan and NewerThan bound the time since an event was
 	// dead-lettered; 0 does not.
 	OlderThan, NewerThan time.Duration
@@ -25,13 +27,14 @@ type Selection struct {
 
 // All reports whether everything is meant but for a Limit.
 func (sel Selection) All() bool {
-	return len(sel.IDs) == 0 && sel.Type == "" && sel.Source == "" && sel.Reason == "" && sel.OlderThan == 0 && sel.NewerThan == 0
+	return len(sel.IDs) == 0 && sel.Type == "" && sel.Source == "" && sel.Reason == "" && sel.Group == "" && sel.OlderThan == 0 && sel.NewerThan == 0
 }
 
 func (sel Selection) matches(l stream.DeadLetter) bool {
 	return (sel.Type == "" || Field(l, event.FieldType) == sel.Type) &&
 		(sel.Source == "" || Field(l, event.FieldSource) == sel.Source) &&
-		(sel.Reason == "" || l.Reason == sel.Reason || l.Code == sel.Reason)
+		(sel.Reason == "" || l.Reason == sel.Reason || l.Code == sel.Reason) &&
+		(sel.Group == "" || l.Group == sel.Group)
 }
 
 // bounds returns the ids between which the dead letters of a selection lie, ""
