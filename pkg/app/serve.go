@@ -20,6 +20,7 @@ type Serve struct {
 	log      *slog.Logger
 	http     *httpserver.Server
 	admin    *httpserver.Admin
+	inspect  func(context.Context) (stream.Info, error)
 	producer *stream.Producer
 	spool    *spool.Spool // nil when there is none
 	ingest   *ingest.Service
@@ -46,7 +47,7 @@ func newServe(cfg config.Config, log *slog.Logger, reg httpserver.Registry) (_ *
 		return nil, err
 	}
 	s.cleanup.add("redis", func() error { redis.Close(); return nil })
-	stream.NewInspector(group.Partition(), group.Name())
+	s.inspect = inspector(group)
 	s.producer, err = stream.NewProducer(group.Partition(), cfg.Stream, group)
 	if err != nil {
 		return nil, err
@@ -100,7 +101,7 @@ func (s *Serve) Addr() string { return s.http.Addr() }
 func (s *Serve) AdminAddr() string { return s.admin.Addr() }
 
 // Run serves until ctx ends, then drains: readiness fails, requests that have
-// begun are answered, and what they accepted is handed over.
+// begun are answered, and what they accepted is published.
 func (s *Serve) Run(ctx context.Context) error {
 	s.log.Info("serving", "http", s.Addr(), "admin", s.AdminAddr())
 	err := withAdmin(ctx, s.admin, s.log, func(ctx context.Context) error {
@@ -109,6 +110,7 @@ func (s *Serve) Run(ctx context.Context) error {
 		keeping, stop := context.WithCancel(context.WithoutCancel(ctx))
 		var background sync.WaitGroup
 		background.Go(func() { s.producer.Run(keeping) })
+		background.Go(func() { warnOfDataLoss(keeping, s.inspect, s.log) })
 		if s.spool != nil {
 			background.Go(func() { s.spool.Run(keeping) })
 		}

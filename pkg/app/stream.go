@@ -1,6 +1,7 @@
 package app
 
 import (
+	"context"
 	"log/slog"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -30,4 +31,11 @@ func openStream(cfg config.Config, log *slog.Logger, reg prometheus.Registerer) 
 		return nil, nil, err
 	}
 	return conn, group, nil
+}
+
+// inspector returns what looks at Redis, the stream and the group, and reports
+// their metrics in the registry of the group's partition.
+func inspector(group *stream.Group) func(context.Context) (stream.Info, error) {
+	i := stream.NewInspector(group.Partition(), group.Name())
+	return func(ctx context.Context) (stream.Info, error) { return i.Inspect(ctx, group.Name()) }
 }

@@ -14,7 +14,6 @@ import (
 	"github.com/eventpulse/eventpulse/pkg/internal/retry"
 	"github.com/eventpulse/eventpulse/pkg/persist"
 	"github.com/eventpulse/eventpulse/pkg/store"
-	"github.com/eventpulse/eventpulse/pkg/stream"
 )
 
 // Work is the role that stores events.
@@ -53,7 +52,7 @@ func newWork(cfg config.Config, log *slog.Logger, reg httpserver.Registry, obser
 		return nil, err
 	}
 	w.cleanup.add("redis", func() error { redis.Close(); return nil })
-	stream.NewInspector(group.Partition(), group.Name())
+	inspector(group) // for its metrics
 	w.store, err = store.Open(cfg.Database, log, reg)
 	if err != nil {
 		return nil, err

@@ -2,6 +2,7 @@ package doctor
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -34,6 +35,18 @@ func judgeRedis(f stream.Info) (found findings) {
 	judgeEviction(&found, s)
 	judgeMemory(&found, s)
 	return found
+}
+
+// DataLoss returns the findings about a server on which accepted events can be
+// lost: how it persists them and whether it may evict them. What the server
+// does not say is not among them.
+func DataLoss(f stream.Info) []Finding {
+	var found findings
+	if f.Server.Available && f.Server.Version != "" { // a stand-in in memory has none
+		judgePersistence(&found, f.Server)
+		judgeEviction(&found, f.Server)
+	}
+	return slices.DeleteFunc(found, func(f Finding) bool { return f.Status != Warning && f.Status != Problem })
 }
 
 func judgeRedisVersion(found *findings, s stream.ServerInfo) {

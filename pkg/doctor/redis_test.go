@@ -4,6 +4,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/require"
+
 	"github.com/eventpulse/eventpulse/pkg/stream"
 )
 
@@ -95,4 +97,18 @@ func TestJudgeRedis(t *testing.T) {
 		}
 		requireFinding(t, tt.name, judgeRedis(f), tt.check, tt.status, tt.says)
 	}
+}
+
+func TestDataLoss_OnlyWhatLosesEvents(t *testing.T) {
+	require.Empty(t, DataLoss(goodRedis()))
+
+	f := goodRedis()
+	f.Server.AppendOnly, f.Server.MaxMemoryPolicy, f.Server.Version = false, "allkeys-lru", "6.0.16"
+	found := DataLoss(f)
+	require.Len(t, found, 2, "the version is another matter")
+	require.Equal(t, Problem, findingOf(found, "redis.persistence").Status)
+	require.Equal(t, Problem, findingOf(found, "redis.eviction").Status)
+
+	f.Server = stream.ServerInfo{}
+	require.Empty(t, DataLoss(f), "the server does not say")
 }

@@ -11,11 +11,10 @@ import (
 
 // Conn is the connection to one Redis server.
 type Conn struct {
-	cfg    RedisConfig
-	opt    rueidis.ClientOption
-	log    *slog.Logger
-	redis  rueidis.Client
-	advise sync.Once
+	cfg   RedisConfig
+	opt   rueidis.ClientOption
+	log   *slog.Logger
+	redis rueidis.Client
 
 	// life ends when the connection is closed, and with it every call to
 	// Redis.

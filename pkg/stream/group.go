@@ -83,7 +83,6 @@ func (g *Group) EnsureGroup(ctx context.Context) error {
 		return g.failed(opGroup, err)
 	}
 	g.seen.Store(true)
-	g.p.conn.advise.Do(func() { g.p.conn.logAdvice(ctx) })
 	return nil
 }
 

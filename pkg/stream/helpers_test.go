@@ -74,8 +74,6 @@ func (c *client) Stats(ctx context.Context) (Stats, error) { return c.inspector.
 
 func (c *client) Inspect(ctx context.Context) (Info, error) { return c.inspector.Inspect(ctx, c.name) }
 
-func (c *client) Advice(ctx context.Context) ([]string, error) { return c.inspector.Advice(ctx) }
-
 func (c *client) Close() {
 	c.producer.Close()
 	c.conn.Close()

@@ -3,6 +3,7 @@ package stream
 import (
 	"context"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/redis/rueidis"
@@ -21,6 +22,25 @@ func (c *Conn) inspectServer(ctx context.Context) (ServerInfo, error) {
 	f.Settings, err = c.inspectSettings(ctx)
 	f.SettingsAvailable = len(f.Settings) > 0
 	return f, err
+}
+
+// info returns what INFO says, by name.
+func (c *Conn) info(ctx context.Context) (map[string]string, error) {
+	reply, err := c.do(ctx, c.redis.B().Info().Build())
+	if err != nil {
+		return nil, err
+	}
+	text, err := reply.ToString()
+	if err != nil {
+		return nil, unexpected("INFO", err)
+	}
+	info := make(map[string]string)
+	for line := range strings.SplitSeq(text, "\r\n") {
+		if name, value, ok := strings.Cut(line, ":"); ok {
+			info[name] = value
+		}
+	}
+	return info, nil
 }
 
 // read takes what INFO says.

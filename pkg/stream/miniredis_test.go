@@ -77,7 +77,4 @@ func TestMiniredis_Maintenance(t *testing.T) {
 	require.EqualValues(t, 1, n)
 	_, err = c.RemoveIdleConsumers(ctx, time.Hour, "alive")
 	require.NoError(t, err)
-	advice, err := c.Advice(ctx)
-	require.NoError(t, err)
-	require.Empty(t, advice)
 }
