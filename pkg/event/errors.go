@@ -73,6 +73,9 @@ type Error struct {
 	RetryAfter time.Duration
 	// Code is the cause's own code where it has one: a SQLSTATE.
 	Code string
+	// Quote is what the cause says in words of its own, which may quote an
+	// event: it is for the dead letter, and never for a log or an answer.
+	Quote string
 	// Err is the cause; it may be nil.
 	Err error
 }

@@ -118,4 +118,8 @@ type Rejection struct {
 	Code string
 	// Message says what is wrong, without the event's content.
 	Message string
+	// Quote is what the database says in words of its own, such as the message
+	// that a trigger raised, "" for nothing. It may quote the event: it goes into
+	// the dead letter, which holds the event anyway, and into no log.
+	Quote string
 }

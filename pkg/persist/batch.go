@@ -123,7 +123,7 @@ func (b *batch) settle(items []item, inserted event.Inserted) {
 func (b *batch) reject(d event.Delivery, reason string, why error) {
 	r := event.Rejection{Delivery: d, Reason: reason, Message: why.Error()}
 	if e, ok := errors.AsType[*event.Error](why); ok {
-		r.Code = e.Code
+		r.Code, r.Quote = e.Code, e.Quote
 	}
 	b.out.Rejected = append(b.out.Rejected, r)
 }

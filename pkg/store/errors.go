@@ -36,3 +36,13 @@ func contextEnd(err error) string {
 		return ""
 	}
 }
+
+// failed says what an error of anything but an insert means: that it may be fine
+// later.
+func (s *Store) failed(operation string, err error) *event.Error {
+	e := s.backend.classify(operation, err)
+	if e.Kind == event.KindRejected || e.Kind == event.KindBlocked {
+		e.Kind = event.KindUnavailable
+	}
+	return e
+}

@@ -20,7 +20,7 @@ func (s *Store) Find(ctx context.Context, ids []uuid.UUID) ([]event.Event, error
 	}
 	found, err := s.backend.find(ctx, ids)
 	if err != nil {
-		return nil, s.backend.classify(fmt.Sprintf("look for %d events", len(ids)), err)
+		return nil, s.failed(fmt.Sprintf("look for %d events", len(ids)), err)
 	}
 	return found, nil
 }

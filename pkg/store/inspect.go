@@ -58,11 +58,11 @@ type Info struct {
 func (s *Store) Inspect(ctx context.Context) (Info, error) {
 	var info Info
 	if err := s.backend.inspect(ctx, &info); err != nil {
-		return info, s.backend.classify("inspect the database", err)
+		return info, s.failed("inspect the database", err)
 	}
 	var err error
 	if info.Problems, err = s.backend.problems(ctx); err != nil {
-		return info, s.backend.classify("inspect the table of events", err)
+		return info, s.failed("inspect the table of events", err)
 	}
 	info.Migrations, info.MigrationsErr = s.MigrateStatus(ctx)
 	return info, nil

@@ -238,7 +238,7 @@ func (s *Store) migrationError(operation string, err error) error {
 		return e
 	}
 	e := s.backend.classify(operation, err)
-	if e.Kind == event.KindRejected {
+	if e.Kind == event.KindRejected || e.Kind == event.KindBlocked {
 		e = &event.Error{Kind: event.KindInternal, Code: e.Code, Detail: operation}
 	}
 	e.Err = err

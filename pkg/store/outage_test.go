@@ -193,7 +193,7 @@ func TestTheServerGivesUpBeforeTheClient(t *testing.T) {
 	do(t, db, "CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(30); RETURN NEW; END $$",
 		"CREATE TRIGGER slow BEFORE INSERT ON events FOR EACH ROW EXECUTE FUNCTION slow()")
 	_, err = s.Insert(t.Context(), newEvents(t, 10))
-	require.Equal(t, "57014", requireKind(t, event.KindUnavailable, err).Code)
+	require.Equal(t, "57014", requireKind(t, event.KindBlocked, err).Code)
 	do(t, db, "DROP TRIGGER slow ON events")
 	_, err = s.Insert(t.Context(), newEvents(t, 1))
 	require.NoError(t, err)

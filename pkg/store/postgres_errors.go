@@ -20,6 +20,7 @@ const (
 	stateNotNull       = "23502"
 	stateCheck         = "23514"
 	statePrivilege     = "42501"
+	stateCanceled      = "57014"
 	stateLimit         = "54000"
 	stateRaised        = "P0001"
 	stateInternal      = "XX000"
@@ -54,6 +55,8 @@ const (
 // event.
 func judge(e *pgsession.Error) blame {
 	switch {
+	case e.State == stateCanceled:
+		return onDatabase // a batch may be too slow as a whole, an event by its trigger
 	case pgsession.Transient(e.State):
 		return onServer
 	case e.State == stateBadBinary || e.State == stateBadCopyFormat:
@@ -65,6 +68,9 @@ func judge(e *pgsession.Error) blame {
 	}
 	switch pgsession.Class(e.State) {
 	case "22", "54":
+		if e.Constraint != "" {
+			return onDatabase // an index that is not ours cannot hold the row
+		}
 		return onContent
 	case "23":
 		return judgeConstraint(e)
@@ -133,7 +139,7 @@ var conditions = map[string]string{
 	"54001":            "the nesting is too deep",
 	"55":               "a lock is held or the database is not ready",
 	"57":               "the database ended the statement or is shutting down",
-	"57014":            "the statement took too long",
+	stateCanceled:      "the statement took too long",
 	"57P03":            "the database is starting up",
 	"58":               "the database's system fails",
 	stateRaised:        "a trigger raised an exception",
@@ -166,7 +172,11 @@ func (p *postgres) classify(operation string, err error) *event.Error {
 		if code == stateInternal {
 			code, detail = stateLimit, "a value is too large for its memory (SQLSTATE "+e.State+")"
 		}
-		return rejected(code, operation+": PostgreSQL rejects it: "+detail)
+		r := rejected(code, operation+": PostgreSQL rejects it: "+detail)
+		if e.State == stateRaised {
+			r.Quote = e.Message
+		}
+		return r
 	case onDatabase:
 		return &event.Error{Kind: event.KindBlocked, Code: e.State, Detail: operation + ": PostgreSQL does not take it: " + detail}
 	default:

@@ -1,7 +1,9 @@
 package store_test
 
 import (
+	"encoding/hex"
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
@@ -25,11 +27,11 @@ func TestInsert_ErrorsHaveTheirKindAndQuoteNothing(t *testing.T) {
 	kinds := map[event.Kind][]string{
 		event.KindRejected: {"22000", "22001", "22003", "22021", "22P02", "22P05", "23000", "23502", "23514", "23P01", "54000", "54001", "P0001"},
 		event.KindBlocked: {
-			"0A000", "26000", "2D000", "34000", "3F000", "42501", "42601", "42P01", "44000", "72000", "F0000", "HV000", "P0004", "XX000", "XX001", "ZZZZZ",
+			"0A000", "26000", "2D000", "34000", "3F000", "42501", "42601", "42P01", "44000", "72000", "F0000", "HV000", "P0004", "57014", "XX000", "XX001", "ZZZZZ",
 		},
 		event.KindUnavailable: {
 			"08006", "25001", "28000", "3D000", "40001", "40P01", "53000", "53100", "53200", "53300", "55000", "55006", "55P03",
-			"57000", "57014", "57P03", "58000", "58030",
+			"57000", "57P03", "58000", "58030",
 		},
 	}
 	for kind, codes := range kinds {
@@ -84,6 +86,10 @@ func TestInsert_ObjectsOfTheOperatorBlock(t *testing.T) {
 				IF NEW.source = 'bad' THEN INSERT INTO wants VALUES (NEW.payload); END IF; RETURN NEW; END $$`,
 				"CREATE TRIGGER audit AFTER INSERT ON events FOR EACH ROW EXECUTE FUNCTION audit()"}, "23502", []string{`table "wants"`, `column "who"`}, false,
 		},
+		"an index that cannot hold it": {
+			[]string{"CREATE INDEX payloads ON events ((payload->>'x'))", "ALTER TABLE events ALTER COLUMN payload SET STORAGE EXTERNAL"},
+			"54000", []string{`constraint "payloads"`}, false,
+		},
 		"no partition": {
 			[]string{"ALTER TABLE events RENAME TO plain", "CREATE TABLE events (LIKE plain INCLUDING ALL) PARTITION BY RANGE (event_id)"},
 			"23514", []string{`table "events"`}, true,
@@ -101,6 +107,7 @@ func TestInsert_ObjectsOfTheOperatorBlock(t *testing.T) {
 			for _, s := range both(t, url) {
 				events := newEvents(t, 5)
 				events[3].Source = "bad"
+				events[3].Payload = `{"x":"` + incompressible(3000) + `"}`
 				_, err := s.Insert(t.Context(), events)
 				e := requireKind(t, event.KindBlocked, err)
 				require.Equal(t, c.code, e.Code)
@@ -115,6 +122,33 @@ func TestInsert_ObjectsOfTheOperatorBlock(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// incompressible returns so many bytes that no compression makes much shorter.
+func incompressible(n int) string {
+	b := make([]byte, n/2)
+	_, _ = rand.NewChaCha8([32]byte{}).Read(b)
+	return hex.EncodeToString(b)
+}
+
+// What a trigger says of an event is kept for its dead letter, and for nothing
+// else.
+func TestInsert_QuotesWhatATriggerRaised(t *testing.T) {
+	url := servers.Database(t)
+	migrated(t, url)
+	do(t, admin(t, url), `CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+			IF NEW.source = 'bad' THEN RAISE EXCEPTION 'amount % is too large', NEW.payload->>'amount'; END IF; RETURN NEW; END $$`,
+		"CREATE TRIGGER fail BEFORE INSERT ON events FOR EACH ROW EXECUTE FUNCTION fail()")
+	for _, s := range both(t, url) {
+		e := newEvent(t)
+		e.Source, e.Payload = "bad", `{"amount":4711}`
+		_, err := s.Insert(t.Context(), []event.Event{e})
+		got := requireKind(t, event.KindRejected, err)
+		require.Equal(t, "P0001", got.Code)
+		require.Equal(t, "amount 4711 is too large", got.Quote)
+		require.NotContains(t, err.Error(), "4711")
+		require.ErrorContains(t, err, "a trigger raised an exception (SQLSTATE P0001), function fail() line 2")
 	}
 }
 

@@ -25,6 +25,9 @@ FROM target t WHERE relkind IN ('r', 'p') AND NOT EXISTS (
 UNION ALL SELECT 'table', 'table events', 'it is a foreign table, which cannot tell an event that comes again', 'use a table of this database'
 FROM target WHERE relkind = 'f'
 
+UNION ALL SELECT 'table', 'table events', 'it is unlogged: a crash of the server empties it', 'ALTER TABLE events SET LOGGED'
+FROM target WHERE relpersistence = 'u'
+
 UNION ALL SELECT 'table', 'rule ' || quote_ident(r.rulename), 'PostgreSQL takes no ON CONFLICT on a table with a rule for INSERT or UPDATE',
   format('DROP RULE %I ON events; a trigger can do the same', r.rulename)
 FROM target t JOIN pg_rewrite r ON r.ev_class = t.oid

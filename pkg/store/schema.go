@@ -48,7 +48,7 @@ func (s *Store) CheckSchema(ctx context.Context) error {
 	}
 	problems, err := s.backend.problems(ctx)
 	if err != nil {
-		return s.backend.classify("check the schema", err)
+		return s.failed("check the schema", err)
 	}
 	if len(problems) > 0 {
 		return event.Unavailable("check the schema", fmt.Errorf("%w: %s", ErrSchemaUnfit, describe(problems)))

@@ -48,6 +48,7 @@ func TestCheckSchema_SeesWhatAnOperatorChanged(t *testing.T) {
 		"a time without zone": {[]string{`ALTER TABLE events ALTER "timestamp" TYPE timestamp`}, `column "timestamp": it is of type timestamp`},
 		"text for names":      {[]string{"CREATE DOMAIN label AS text", "ALTER TABLE events ALTER source TYPE label, ALTER event_type TYPE text"}, ""},
 		"a rule":              {[]string{"CREATE RULE no AS ON INSERT TO events WHERE source = 'x' DO INSTEAD NOTHING"}, "rule no: PostgreSQL takes no ON CONFLICT"},
+		"unlogged":            {[]string{"ALTER TABLE events SET UNLOGGED"}, "table events: it is unlogged"},
 		"a view":              {[]string{"ALTER TABLE events RENAME TO kept", "CREATE VIEW events AS SELECT * FROM kept"}, ""},
 		"a trigger":           {[]string{"CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NEW; END $$", "CREATE TRIGGER f AFTER INSERT ON events FOR EACH ROW EXECUTE FUNCTION f()"}, ""},
 	} {

@@ -71,7 +71,7 @@ func openBackend(cfg Config, log *slog.Logger) (backend, error) {
 // Ping asks the database for a sign of life; the error is of KindUnavailable.
 func (s *Store) Ping(ctx context.Context) error {
 	if err := s.db.PingContext(ctx); err != nil {
-		return s.backend.classify("ping the database", err)
+		return s.failed("ping the database", err)
 	}
 	return nil
 }
@@ -80,7 +80,7 @@ func (s *Store) Ping(ctx context.Context) error {
 func (s *Store) Count(ctx context.Context) (int64, error) {
 	var n int64
 	if err := s.db.QueryRowContext(ctx, "SELECT count(*) FROM events").Scan(&n); err != nil {
-		return 0, s.backend.classify("count events", err)
+		return 0, s.failed("count events", err)
 	}
 	return n, nil
 }

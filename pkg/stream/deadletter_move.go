@@ -194,10 +194,14 @@ func appendDeadLetter(dst []string, r event.Rejection, deliveries int64, now tim
 	if at, ok := entryTime(r.EntryID); ok {
 		firstSeen = at.Format(time.RFC3339Nano)
 	}
+	message := r.Message
+	if r.Quote != "" {
+		message += ": " + r.Quote
+	}
 	return append(append(dst, r.Fields...),
 		fieldReason, r.Reason,
 		fieldCode, r.Code,
-		fieldMessage, shortened(r.Message, maxMessage),
+		fieldMessage, shortened(message, maxMessage),
 		fieldFirstSeen, firstSeen,
 		fieldEntryID, r.EntryID,
 		fieldDeadLetteredAt, now.UTC().Format(time.RFC3339Nano),
