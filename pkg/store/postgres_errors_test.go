@@ -158,12 +158,13 @@ func TestInsert_TheTableIsUnavailable(t *testing.T) {
 		statements []string
 		code, says string
 	}{
-		"missing":            {[]string{"DROP TABLE events"}, "42P01", "migrate up"},
-		"without a column":   {[]string{"ALTER TABLE events DROP COLUMN metadata"}, "42703", "migrate up"},
-		"with another type":  {[]string{"ALTER TABLE events ALTER COLUMN payload DROP DEFAULT, ALTER COLUMN payload TYPE boolean USING true"}, "42804", ""},
-		"with a rule":        {[]string{"CREATE RULE nothing AS ON INSERT TO events WHERE source = 'bad' DO INSTEAD NOTHING"}, "0A000", "does not support"},
-		"not unique by id":   {[]string{"ALTER TABLE events DROP CONSTRAINT events_pkey, ADD PRIMARY KEY (event_id, \"timestamp\")"}, "42P10", "event_id alone is not unique"},
-		"deferred in its id": {[]string{"ALTER TABLE events DROP CONSTRAINT events_pkey, ADD PRIMARY KEY (event_id) DEFERRABLE"}, "55000", ""},
+		"missing":                {[]string{"DROP TABLE events"}, "42P01", "migrate up"},
+		"without a column":       {[]string{"ALTER TABLE events DROP COLUMN metadata"}, "42703", "migrate up"},
+		"with another type":      {[]string{"ALTER TABLE events ALTER COLUMN payload DROP DEFAULT, ALTER COLUMN payload TYPE boolean USING true"}, "42804", ""},
+		"with a rule":            {[]string{"CREATE RULE nothing AS ON INSERT TO events WHERE source = 'bad' DO INSTEAD NOTHING"}, "0A000", "does not support"},
+		"with a rule for UPDATE": {[]string{"CREATE RULE still AS ON UPDATE TO events DO INSTEAD NOTHING"}, "0A000", "does not support"},
+		"not unique by id":       {[]string{"ALTER TABLE events DROP CONSTRAINT events_pkey, ADD PRIMARY KEY (event_id, \"timestamp\")"}, "42P10", "event_id alone is not unique"},
+		"deferred in its id":     {[]string{"ALTER TABLE events DROP CONSTRAINT events_pkey, ADD PRIMARY KEY (event_id) DEFERRABLE"}, "55000", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			url := servers.Database(t)

@@ -50,7 +50,7 @@ FROM present p WHERE p.attnotnull AND NOT p.atthasdef AND p.attidentity = '' AND
 UNION ALL SELECT 'permissions', 'table events', 'this role may not write to it and read from it', format('GRANT SELECT, INSERT ON events TO %I', current_user)
 FROM target t WHERE EXISTS (
   SELECT FROM present p JOIN ours o ON o.name = p.attname
-  WHERE NOT has_column_privilege(t.oid, p.attnum, 'INSERT') OR NOT has_column_privilege(t.oid, p.attnum, 'SELECT'))
+  WHERE NOT has_column_privilege(t.oid, p.attnum, 'INSERT') OR o.name = 'event_id' AND NOT has_column_privilege(t.oid, p.attnum, 'SELECT'))
 
 UNION ALL SELECT 'permissions', 'table events', 'row-level security lets this role write nothing or read nothing',
   format('CREATE POLICY eventpulse ON events TO %I USING (true) WITH CHECK (true)', current_user)

@@ -102,7 +102,7 @@ func TestCheckSchema_SeesWhatTheRoleMayNot(t *testing.T) {
 	check("GRANT SELECT, INSERT ON events TO " + role)
 	// Column by column is enough.
 	const columns = `(event_id, event_type, source, "timestamp", payload, metadata)`
-	do(t, db, "GRANT INSERT "+columns+", SELECT "+columns+" ON events TO "+role)
+	do(t, db, "GRANT INSERT "+columns+", SELECT (event_id) ON events TO "+role)
 	check("")
 	require.Empty(t, insert(t, s, newEvents(t, 3)...))
 
