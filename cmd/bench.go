@@ -87,8 +87,8 @@ func openVerified(cmd *cobra.Command, c config.Config) (*store.Store, error) {
 	if err != nil {
 		return nil, usageError{err}
 	}
-	facts, err := db.Inspect(cmd.Context())
-	if err == nil && !facts.SQLite && !facts.Table {
+	info, err := db.Inspect(cmd.Context())
+	if err == nil && !info.SQLite && !info.Table {
 		err = errors.New("it has no table of events: eventpulse migrate up")
 	}
 	if err != nil {

@@ -92,7 +92,7 @@ func measured(t *testing.T, args ...string) (code int, r bench.Report, errs stri
 	return code, r, errs
 }
 
-func TestBenchFindsAllThatWasAccepted(t *testing.T) {
+func TestBench_FindsAllThatWasAccepted(t *testing.T) {
 	url, database := deployed(t)
 	for name, args := range map[string][]string{
 		"open loop":   {"--rate", "200"},
@@ -120,7 +120,7 @@ func TestBenchFindsAllThatWasAccepted(t *testing.T) {
 
 // A trigger that drops some rows and changes others stands for whatever could
 // go wrong between the answer and the table.
-func TestBenchFindsMissingAndAlteredEvents(t *testing.T) {
+func TestBench_FindsMissingAndAlteredEvents(t *testing.T) {
 	url, database := deployed(t)
 	db, err := sql.Open("pg", database)
 	require.NoError(t, err)
@@ -200,7 +200,7 @@ func TestBenchJSON_HasTheNamesThatProgramsRead(t *testing.T) {
 	require.Contains(t, members["verification"], "accept_to_visible")
 }
 
-func TestBenchMeasuresTheOneProcessMode(t *testing.T) {
+func TestBench_MeasuresTheOneProcessMode(t *testing.T) {
 	c := config.Default(config.Dev)
 	c.HTTP.Addr, c.Admin.Addr, c.Worker.Block = "127.0.0.1:0", "127.0.0.1:0", 200*time.Millisecond
 	dir := t.TempDir()
@@ -214,7 +214,7 @@ func TestBenchMeasuresTheOneProcessMode(t *testing.T) {
 	require.Contains(t, out, "100 of 100 accepted events checked: 0 missing, 0 altered, 0 twice")
 }
 
-func TestBenchEndsWithItsContextAndReports(t *testing.T) {
+func TestBench_EndsWithItsContextAndReports(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	var requests atomic.Int64
@@ -233,7 +233,7 @@ func TestBenchEndsWithItsContextAndReports(t *testing.T) {
 	require.Empty(t, errs.String())
 }
 
-func TestBenchSaysWhatWasNotAccepted(t *testing.T) {
+func TestBench_ReportsWhatWasNotAccepted(t *testing.T) {
 	fake := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body)
 		http.Error(w, "full", http.StatusServiceUnavailable)
@@ -250,7 +250,7 @@ func TestBenchSaysWhatWasNotAccepted(t *testing.T) {
 	require.Contains(t, errs, "connect to "+fake.URL)
 }
 
-func TestBenchNamesMistakes(t *testing.T) {
+func TestBench_NamesUsageErrors(t *testing.T) {
 	code, out, _ := eventpulse(t, "", "bench", "--help")
 	require.Equal(t, exitOK, code)
 	require.Contains(t, out, "Usage:")

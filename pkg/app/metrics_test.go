@@ -148,7 +148,7 @@ func reportedMetrics(t *testing.T) []metric {
 }
 
 // packagesWithMetrics are those that a metric is named after.
-var packagesWithMetrics = []string{"accept", "consumer", "http", "httpserver", "ingest", "log", "persist", "spool", "store", "stream", "worker"}
+var packagesWithMetrics = []string{"consumer", "httpserver", "ingest", "log", "persist", "spool", "store", "stream"}
 
 func TestMetrics_AreNamedAfterTheirPackage(t *testing.T) {
 	for _, m := range reportedMetrics(t) {

@@ -188,6 +188,6 @@ func judgeOtherGroups(found *findings, s stream.StreamInfo) {
 			continue
 		}
 		found.warning(check, fmt.Sprintf("%q is behind, and the stream keeps everything since for it: %s", g.Name, last),
-			fmt.Sprintf("let it read on, or, if nobody needs it, destroy it: redis-cli XGROUP DESTROY %s %s", shellWord(s.Key), shellWord(g.Name)))
+			fmt.Sprintf("let it read on, or, if it is not needed any more, destroy it: redis-cli XGROUP DESTROY %s %s", shellWord(s.Key), shellWord(g.Name)))
 	}
 }

@@ -68,7 +68,7 @@ func redisRemedy(err error) string {
 	case strings.Contains(text, "DB index is out of range"):
 		return "use a database number that the server has: end redis.url with /0"
 	case strings.Contains(text, "max number of clients reached"):
-		return "raise maxclients in redis.conf, or close connections that nobody needs (redis-cli CLIENT LIST)"
+		return "raise maxclients in redis.conf, or close connections that are not needed (redis-cli CLIENT LIST)"
 	}
 	return "see the server's log"
 }
@@ -117,7 +117,8 @@ func connectionRemedy(err error, setting string) string {
 	case errors.Is(err, syscall.ENOENT), errors.Is(err, syscall.EACCES):
 		return "start it, correct the path in " + setting + ", or give this user the permission for it"
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
-		return "check that the port is the right one, and that " + setting + " asks for TLS exactly where the server speaks it; see the server's log"
+		// Also what is left of an alert when the server was quicker to close.
+		return "check that the port is the right one, that " + setting + " asks for TLS exactly where the server speaks it, and whether it wants a certificate of this client (" + clientCertificates(setting) + "); see the server's log"
 	}
 	if isTimeout(err) {
 		return "see whether it hangs or is overloaded; check that no firewall between here and there drops packets, and that " + setting + " asks for TLS exactly where the server speaks it"
@@ -146,11 +147,20 @@ func certificateRemedy(err error, setting string) string {
 	// An alert of the server has no type of its own in crypto/tls.
 	if e, ok := errors.AsType[*net.OpError](err); ok && e.Op == "remote error" {
 		if text := e.Err.Error(); strings.Contains(text, "certificate required") || strings.Contains(text, "bad certificate") || strings.Contains(text, "handshake failure") {
-			return "the server wants a certificate of this client: configure one, or let it do without (tls-auth-clients no in redis.conf)"
+			return "the server wants a certificate of this client: configure one, or let it do without (" + clientCertificates(setting) + ")"
 		}
 		return "see the server's log: it broke off TLS"
 	}
 	return ""
+}
+
+// clientCertificates says where a server is told to ask clients for a
+// certificate.
+func clientCertificates(setting string) string {
+	if setting == "redis.url" {
+		return "tls-auth-clients no in redis.conf"
+	}
+	return "clientcert in pg_hba.conf"
 }
 
 func isTimeout(err error) bool {
