@@ -41,8 +41,7 @@ func (b *batch) insert(ctx context.Context, items []item) error {
 	}
 	inserted, err := b.once(ctx, items)
 	if err == nil {
-		b.settle(items, inserted)
-		return nil
+		return b.settle(items, inserted)
 	}
 	kind := event.KindOf(err)
 	switch {
@@ -60,8 +59,7 @@ func (b *batch) insert(ctx context.Context, items []item) error {
 		}
 		return first
 	case kind == event.KindRejected:
-		b.reject(items[0].delivery, event.ReasonRejected, err)
-		return nil
+		return b.reject(items[0], event.ReasonRejected, err)
 	default:
 		b.unknown++
 		return err
@@ -85,15 +83,19 @@ func (b *batch) once(ctx context.Context, items []item) (event.Inserted, error) 
 	}
 	defer release()
 	fault.Point(fault.WorkBefore)
-	inserted, err := b.store.Insert(ctx, events)
+	inserted, err := b.db.Insert(ctx, events)
 	if err == nil {
 		fault.Point(fault.WorkAfter)
 	}
 	return inserted, err
 }
 
-// settle notes what became of items that were inserted.
-func (b *batch) settle(items []item, inserted event.Inserted) {
+// settle notes what became of items that were inserted. Its error is that of
+// items which were dropped and are left.
+func (b *batch) settle(items []item, inserted event.Inserted) (left error) {
+	if len(items) > len(inserted.Duplicates)+len(inserted.Dropped) {
+		b.streak.stored()
+	}
 	debug := b.log.Enabled(context.Background(), slog.LevelDebug)
 	now := time.Now()
 	b.out.Done = slices.Grow(b.out.Done, len(items))
@@ -101,7 +103,9 @@ func (b *batch) settle(items []item, inserted event.Inserted) {
 		it := &items[i]
 		said := "Event persisted"
 		if _, dropped := slices.BinarySearch(inserted.Dropped, i); dropped {
-			b.reject(it.delivery, event.ReasonDropped, errors.New(droppedMessage))
+			if err := b.reject(*it, event.ReasonDropped, errors.New(droppedMessage)); err != nil {
+				left = err
+			}
 			continue
 		}
 		if _, duplicate := slices.BinarySearch(inserted.Duplicates, i); duplicate {
@@ -118,13 +122,24 @@ func (b *batch) settle(items []item, inserted event.Inserted) {
 			b.log.Debug(said, "event_id", it.event.ID, "event_type", it.event.Type, "entry", it.delivery.EntryID)
 		}
 	}
+	return left
 }
 
-// reject lists a delivery that can never be stored as it stands.
-func (b *batch) reject(d event.Delivery, reason string, why error) {
-	r := event.Rejection{Delivery: d, Reason: reason, Message: why.Error()}
+// reject lists an item that can never be stored as it stands. Where the streak
+// is long it is left instead, with an error.
+func (b *batch) reject(it item, reason string, why error) error {
+	if err := b.streak.err(); err != nil {
+		return err
+	}
+	b.rejectNow(it, reason, why)
+	return nil
+}
+
+func (b *batch) rejectNow(it item, reason string, why error) {
+	r := event.Rejection{Delivery: it.delivery, Reason: reason, Message: why.Error()}
 	if e, ok := errors.AsType[*event.Error](why); ok {
 		r.Code, r.Quote = e.Code, e.Quote
 	}
+	b.streak.rejected(reason, r.Code)
 	b.out.Rejected = append(b.out.Rejected, r)
 }

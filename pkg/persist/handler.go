@@ -22,16 +22,17 @@ type Store interface {
 
 // Handler stores deliveries. Its methods may be called concurrently.
 type Handler struct {
-	store    Store
+	db       Store
 	log      *slog.Logger
 	metrics  *metrics
 	inFlight inFlight
+	streak   streak
 }
 
 // New returns a handler that writes to store. Metrics go to reg, which may be
 // nil; a second handler on the same registry needs labels of its own.
 func New(store Store, log *slog.Logger, reg prometheus.Registerer) *Handler {
-	return &Handler{store: store, log: log, metrics: newMetrics(reg)}
+	return &Handler{db: store, log: log, metrics: newMetrics(reg)}
 }
 
 // item is a delivery that was decoded.
@@ -47,11 +48,15 @@ type item struct {
 //
 // An error of event.KindUnavailable leaves the rest for later; any other is
 // about the events that are left, which were divided from all others before.
+// Many events in a row that are rejected for the same reason pause the storing:
+// until one is stored again, a call rejects one event only and returns such an
+// error, so that a mistake in the database does not turn all events into dead
+// letters.
 func (h *Handler) Handle(ctx context.Context, deliveries []event.Delivery) (event.Outcome, error) {
 	start := time.Now()
 	items, out := h.decode(deliveries)
 	b := batch{Handler: h, out: out}
-	err := b.insert(ctx, items)
+	err := b.store(ctx, items)
 	h.metrics.observe(&b)
 	if b.stored+b.duplicates > 0 {
 		h.log.Info("batch persisted", "events", b.stored, "duplicates", b.duplicates, "took", time.Since(start).Round(time.Microsecond))
