@@ -73,7 +73,7 @@ func newServe(cfg config.Config, log *slog.Logger, reg httpserver.Registry) (_ *
 	if err != nil {
 		return nil, err
 	}
-	ingestion.New(s.ingest, cfg.Ingest.Limits, redis.Ping).Mount(s.http)
+	ingestion.New(s.ingest, cfg.Ingest.Limits, s.accepting(redis.Ping), redis.Ping).Mount(s.http)
 	s.admin, err = httpserver.NewAdmin(cfg.Admin, []httpserver.Check{
 		{Name: "http", Probe: s.http.Ready},
 		ready,
@@ -92,6 +92,24 @@ func newServe(cfg config.Config, log *slog.Logger, reg httpserver.Registry) (_ *
 	}
 	s.cleanup.add("admin listener", s.admin.Close)
 	return s, nil
+}
+
+// accepting returns a check of what a 202 promises: that events get onto the
+// stream, or else into the spool. It is asked by load balancers on the traffic
+// port, and readiness is stricter: a spool whose disk has failed wants a restart,
+// and takes nothing from what the stream accepts until then.
+func (s *Serve) accepting(ping func(context.Context) error) func(context.Context) error {
+	return func(ctx context.Context) error {
+		err := s.producer.Check(ctx)
+		switch {
+		case s.spool == nil:
+			return errors.Join(err, ping(ctx))
+		case err == nil:
+			return nil
+		default:
+			return s.spool.Check(ctx)
+		}
+	}
 }
 
 // Addr is where producers are served, host:port.

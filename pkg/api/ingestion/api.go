@@ -27,16 +27,19 @@ type Service interface {
 
 // API is the handlers of the API.
 type API struct {
-	service Service
-	limits  event.Limits
-	redis   *httpserver.Probe
-	buffers sync.Pool // of *[]byte, for answers
+	service   Service
+	limits    event.Limits
+	accepting func(ctx context.Context) error
+	redis     *httpserver.Probe
+	buffers   sync.Pool // of *[]byte, for answers
 }
 
-// New returns an API that accepts events within limits with service, and reports
-// on Redis what ping says.
-func New(service Service, limits event.Limits, ping func(ctx context.Context) error) *API {
-	a := &API{service: service, limits: limits, redis: httpserver.NewProbe(ping)}
+// New returns an API that accepts events within limits with service. Its health
+// check goes by accepting, which says at once why events are not accepted, and
+// reports of Redis what ping says. A service that keeps events elsewhere while
+// Redis is away is healthy without it.
+func New(service Service, limits event.Limits, accepting, ping func(ctx context.Context) error) *API {
+	a := &API{service: service, limits: limits, accepting: accepting, redis: httpserver.NewProbe(ping)}
 	a.buffers.New = func() any { return new([]byte) }
 	return a
 }
@@ -110,15 +113,20 @@ func (a *API) answer(w http.ResponseWriter, appendTo func([]byte) []byte) {
 	httpserver.WriteJSON(w, http.StatusAccepted, *buf)
 }
 
-// health says whether Redis answers, within a second.
+// health says whether events are accepted, and what Redis says, within a second.
 func (a *API) health(w http.ResponseWriter, r *http.Request) error {
 	w.Header()["Cache-Control"] = []string{"no-store"}
-	err := a.redis.Run(r.Context())
+	answer := health{Status: "ok", Redis: "PONG"}
+	if err := a.redis.Run(r.Context()); err != nil {
+		answer.Redis = reason(err)
+	}
+	err := a.accepting(r.Context())
 	if err == nil {
-		httpserver.WriteJSON(w, http.StatusOK, health{Status: "ok", Redis: "PONG"}.appendJSON(nil))
+		httpserver.WriteJSON(w, http.StatusOK, answer.appendJSON(nil))
 		return nil
 	}
-	httpserver.WriteJSON(w, http.StatusServiceUnavailable, health{Status: "error", Redis: reason(err)}.appendJSON(nil))
+	answer.Status = "error"
+	httpserver.WriteJSON(w, http.StatusServiceUnavailable, answer.appendJSON(nil))
 	return err // for the log: the answer says less
 }
 

@@ -55,13 +55,19 @@ func (f *fakeService) Rejected(err error, _ int) {
 func pong(context.Context) error { return nil }
 
 // serve returns the URL of a server with the API on it.
-func serve(tb testing.TB, service ingestion.Service, ping func(context.Context) error) string {
+func serve(tb testing.TB, service ingestion.Service, check func(context.Context) error) string {
+	tb.Helper()
+	return serveChecked(tb, service, check, check)
+}
+
+// serveChecked is serve with both checks of the health route.
+func serveChecked(tb testing.TB, service ingestion.Service, accepting, ping func(context.Context) error) string {
 	tb.Helper()
 	cfg := httpserver.DefaultConfig()
 	cfg.Addr, cfg.DrainDelay = "127.0.0.1:0", 0
 	s, err := httpserver.New(cfg, slog.New(slog.DiscardHandler), prometheus.NewRegistry())
 	require.NoError(tb, err)
-	ingestion.New(service, event.DefaultLimits(), ping).Mount(s)
+	ingestion.New(service, event.DefaultLimits(), accepting, ping).Mount(s)
 	require.NoError(tb, s.Listen())
 	ctx, stop := context.WithCancel(context.Background())
 	served := make(chan error, 1)
@@ -163,25 +169,30 @@ func TestServiceErrors_AreAnsweredByTheirKind(t *testing.T) {
 	}
 }
 
-func TestHealth(t *testing.T) {
+func TestHealth_SaysWhetherEventsAreAccepted(t *testing.T) {
 	hang := make(chan struct{})
 	defer close(hang)
+	refused := func(context.Context) error { return event.Unavailable("the spool is full", nil) }
+	accepted := func(context.Context) error { return nil }
+	loading := func(context.Context) error {
+		return event.Unavailable("Redis is loading", errors.New("dial 10.0.0.1"))
+	}
 	for name, row := range map[string]struct {
-		ping   func(context.Context) error
-		status int
-		body   string
+		accepting, ping func(context.Context) error
+		status          int
+		body            string
 	}{
-		"well": {pong, 200, `{"status":"ok","redis":"PONG"}`},
-		"unavailable": {func(context.Context) error {
-			return event.Unavailable("Redis is loading", errors.New("dial 10.0.0.1"))
-		}, 503, `{"status":"error","redis":"Redis is loading"}`},
-		"other":    {func(context.Context) error { return errors.New("dial 10.0.0.1") }, 503, `{"status":"error","redis":"unreachable"}`},
-		"panics":   {func(context.Context) error { panic("ouch") }, 503, `{"status":"error","redis":"unreachable"}`},
-		"deadline": {func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }, 503, `{"status":"error","redis":"no answer within 1s"}`},
-		"hangs":    {func(context.Context) error { <-hang; return nil }, 503, `{"status":"error","redis":"no answer within 1s"}`},
+		"well":                           {accepted, pong, 200, `{"status":"ok","redis":"PONG"}`},
+		"Redis is away, events spooled":  {accepted, loading, 200, `{"status":"ok","redis":"Redis is loading"}`},
+		"Redis is away, nothing spooled": {refused, loading, 503, `{"status":"error","redis":"Redis is loading"}`},
+		"Redis answers PING only":        {refused, pong, 503, `{"status":"error","redis":"PONG"}`},
+		"no address is told":             {refused, func(context.Context) error { return errors.New("dial 10.0.0.1") }, 503, `{"status":"error","redis":"unreachable"}`},
+		"PING panics":                    {accepted, func(context.Context) error { panic("ouch") }, 200, `{"status":"ok","redis":"unreachable"}`},
+		"PING times out":                 {refused, func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }, 503, `{"status":"error","redis":"no answer within 1s"}`},
+		"PING hangs":                     {accepted, func(context.Context) error { <-hang; return nil }, 200, `{"status":"ok","redis":"no answer within 1s"}`},
 	} {
 		t.Run(name, func(t *testing.T) {
-			url := serve(t, &fakeService{}, row.ping) + "/health"
+			url := serveChecked(t, &fakeService{}, row.accepting, row.ping) + "/health"
 			a := do(t, "GET", url, "")
 			require.Equal(t, row.status, a.StatusCode)
 			require.JSONEq(t, row.body, a.body)
