@@ -47,6 +47,7 @@ func newServe(cfg config.Config, log *slog.Logger, reg httpserver.Registry) (_ *
 		return nil, err
 	}
 	s.cleanup.add("redis", func() error { redis.Close(); return nil })
+	exportStats(group)
 	s.inspect = inspector(group)
 	s.producer, err = stream.NewProducer(group.Partition(), cfg.Stream, group)
 	if err != nil {

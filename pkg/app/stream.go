@@ -33,9 +33,14 @@ func openStream(cfg config.Config, log *slog.Logger, reg prometheus.Registerer) 
 	return conn, group, nil
 }
 
-// inspector returns what looks at Redis, the stream and the group, and reports
-// their metrics in the registry of the group's partition.
+// exportStats reports the stream and the group as metrics in the registry of the
+// group's partition.
+func exportStats(group *stream.Group) {
+	stream.NewInspector(group.Partition()).Export(group.Name())
+}
+
+// inspector returns what looks at Redis, the stream and the group.
 func inspector(group *stream.Group) func(context.Context) (stream.Info, error) {
-	i := stream.NewInspector(group.Partition(), group.Name())
+	i := stream.NewInspector(group.Partition())
 	return func(ctx context.Context) (stream.Info, error) { return i.Inspect(ctx, group.Name()) }
 }

@@ -52,7 +52,7 @@ func newWork(cfg config.Config, log *slog.Logger, reg httpserver.Registry, obser
 		return nil, err
 	}
 	w.cleanup.add("redis", func() error { redis.Close(); return nil })
-	inspector(group) // for its metrics
+	exportStats(group)
 	w.store, err = store.Open(cfg.Database, log, reg)
 	if err != nil {
 		return nil, err

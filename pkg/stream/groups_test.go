@@ -45,7 +45,7 @@ func newTwoGroups(t *testing.T) *twoGroups {
 	require.NoError(t, err)
 	t.Cleanup(g.producer.Close)
 	g.dead = NewDeadLetters(g.rows)
-	NewInspector(g.p, "rows", "rules")
+	NewInspector(g.p).Export("rows", "rules")
 	require.NoError(t, g.producer.Prepare(testContext(t)))
 	return g
 }

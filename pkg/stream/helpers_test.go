@@ -58,9 +58,11 @@ func newGroupOn(tb testing.TB, conn *Conn, cfg Config, reg prometheus.Registerer
 	producer, err := NewProducer(p, cfg, group)
 	require.NoError(tb, err)
 	producer.ready.Store(true)
+	inspector := NewInspector(p)
+	inspector.Export(group.Name())
 	return &client{
 		Group: group, conn: conn, producer: producer,
-		dead: NewDeadLetters(group), inspector: NewInspector(p, group.Name()), tail: NewTail(p),
+		dead: NewDeadLetters(group), inspector: inspector, tail: NewTail(p),
 	}
 }
 

@@ -105,13 +105,12 @@ var settingsOfInterest = []string{
 // Inspector tells how a Redis server, a partition on it and its groups are.
 type Inspector struct{ p *Partition }
 
-// NewInspector returns an inspector of p. At each scrape of the partition's
-// registry it reports the stream and the groups named.
-func NewInspector(p *Partition, groups ...string) *Inspector {
-	i := &Inspector{p: p}
-	newCollector(p.reg, i, groups)
-	return i
-}
+// NewInspector returns an inspector of p.
+func NewInspector(p *Partition) *Inspector { return &Inspector{p: p} }
+
+// Export reports the stream, and the groups named, as metrics of the partition's
+// registry. They are asked for at each scrape. It is called once a registry.
+func (i *Inspector) Export(groups ...string) { newCollector(i.p.reg, i, groups) }
 
 // Inspect looks at the server, the stream and one group of it. It changes
 // nothing, and costs a few reads whatever the stream's length. The error says
