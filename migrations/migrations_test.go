@@ -12,7 +12,7 @@ import (
 	"github.com/eventpulse/eventpulse/migrations"
 )
 
-func TestEveryMigrationIsATransactionalPairInBothFolders(t *testing.T) {
+func TestMigrations_AreTransactionalPairsForBothDatabases(t *testing.T) {
 	name := regexp.MustCompile(`^\d{4}_[a-z0-9_]+\.tx\.(up|down)\.sql$`)
 	list := func(files fs.FS, err error) []string {
 		require.NoError(t, err)

@@ -21,7 +21,7 @@ import (
 
 // What follows is what a store is, whatever the database under it.
 
-func TestInsertTellsDuplicates(t *testing.T) {
+func TestInsert_ReportsDuplicates(t *testing.T) {
 	each(t, func(t *testing.T, url string) {
 		s := migrated(t, url)
 		events := newEvents(t, 10)
@@ -56,7 +56,7 @@ func TestInsertTellsDuplicates(t *testing.T) {
 	})
 }
 
-func TestInsertNothing(t *testing.T) {
+func TestInsert_NothingAsksNothing(t *testing.T) {
 	each(t, func(t *testing.T, url string) {
 		s := openStore(t, url) // no schema: it is not even asked
 		inserted, err := s.Insert(t.Context(), nil)
@@ -65,7 +65,7 @@ func TestInsertNothing(t *testing.T) {
 	})
 }
 
-func TestInsertAThousand(t *testing.T) {
+func TestInsert_AThousand(t *testing.T) {
 	each(t, func(t *testing.T, url string) {
 		s := migrated(t, url)
 		events := newEvents(t, 1000)
@@ -123,7 +123,7 @@ func manyKeys(n int) string {
 	return "{" + b.String()[1:] + "}"
 }
 
-func TestHardContentComesBackAsItWas(t *testing.T) {
+func TestInsert_HardContentComesBackAsItWas(t *testing.T) {
 	each(t, func(t *testing.T, url string) {
 		s := migrated(t, url)
 		var all []event.Event
@@ -147,7 +147,7 @@ func TestHardContentComesBackAsItWas(t *testing.T) {
 	})
 }
 
-func TestHardNamesComeBackAsTheyWere(t *testing.T) {
+func TestInsert_HardNamesComeBackAsTheyWere(t *testing.T) {
 	each(t, func(t *testing.T, url string) {
 		s := migrated(t, url)
 		var events []event.Event
@@ -168,7 +168,7 @@ func TestHardNamesComeBackAsTheyWere(t *testing.T) {
 	})
 }
 
-func TestInstantsComeBackAsTheyWere(t *testing.T) {
+func TestInsert_InstantsComeBackAsTheyWere(t *testing.T) {
 	each(t, func(t *testing.T, url string) {
 		s := migrated(t, url)
 		var events []event.Event
@@ -198,7 +198,7 @@ func TestInstantsComeBackAsTheyWere(t *testing.T) {
 	})
 }
 
-func TestTheNilIDIsAnID(t *testing.T) {
+func TestInsert_NilIDIsAnID(t *testing.T) {
 	each(t, func(t *testing.T, url string) {
 		s := migrated(t, url)
 		none, all := newEvent(t), newEvent(t)
@@ -253,7 +253,7 @@ func TestInsert_WebhooksComeBackAsTheyWere(t *testing.T) {
 	})
 }
 
-func TestRefusedContentIsAllOrNothingAndQuotesNothing(t *testing.T) {
+func TestInsert_RejectedContentIsAllOrNothingAndQuotesNothing(t *testing.T) {
 	const secret = "hunter2hunter2hunter2"
 	spoil := map[string]func(*event.Event){
 		"payload is no JSON":   func(e *event.Event) { e.Payload = secret },
@@ -289,7 +289,7 @@ func TestRefusedContentIsAllOrNothingAndQuotesNothing(t *testing.T) {
 	})
 }
 
-func TestABatchTooLargeForAStatementIsDivided(t *testing.T) {
+func TestInsert_BatchTooLargeForAStatementIsRejected(t *testing.T) {
 	each(t, func(t *testing.T, url string) {
 		s := migrated(t, url)
 		events := newEvents(t, 3)
@@ -303,7 +303,7 @@ func TestABatchTooLargeForAStatementIsDivided(t *testing.T) {
 	})
 }
 
-func TestOverlappingBatchesInOppositeOrder(t *testing.T) {
+func TestInsert_OverlappingBatchesInOppositeOrder(t *testing.T) {
 	each(t, func(t *testing.T, url string) {
 		s := migrated(t, url)
 		const writers, batches, size, step = 8, 12, 60, 20
@@ -347,7 +347,7 @@ func TestOverlappingBatchesInOppositeOrder(t *testing.T) {
 	})
 }
 
-func TestAnEndedContextIsUnavailable(t *testing.T) {
+func TestInsert_EndedContextIsUnavailable(t *testing.T) {
 	each(t, func(t *testing.T, url string) {
 		s := migrated(t, url)
 		ctx, cancel := context.WithCancel(t.Context())

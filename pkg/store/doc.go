@@ -9,6 +9,6 @@
 //	s, err := store.Open(cfg, log, registerer)
 //	inserted, err := s.Insert(ctx, events) // committed, each id once
 //
-// An id is stored once: Insert tells the events that were stored before, and
+// An id is stored once: Insert reports the events that were stored before, and
 // inserting a batch again is always safe.
 package store

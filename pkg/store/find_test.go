@@ -10,7 +10,7 @@ import (
 	"github.com/eventpulse/eventpulse/pkg/event"
 )
 
-func TestFindReturnsWhatIsStored(t *testing.T) {
+func TestFind_ReturnsWhatIsStored(t *testing.T) {
 	each(t, func(t *testing.T, url string) {
 		s := migrated(t, url)
 		sent := newEvents(t, 40)
@@ -44,7 +44,7 @@ func TestFindReturnsWhatIsStored(t *testing.T) {
 	})
 }
 
-func TestFindWithoutATableIsUnavailable(t *testing.T) {
+func TestFind_WithoutATableIsUnavailable(t *testing.T) {
 	each(t, func(t *testing.T, url string) {
 		_, err := openStore(t, url).Find(t.Context(), []uuid.UUID{uuid.Must(uuid.NewV7())})
 		requireKind(t, event.KindUnavailable, err)

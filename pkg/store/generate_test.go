@@ -139,9 +139,9 @@ func (g *generator) value(depth int) {
 	}
 }
 
-func (g *generator) text(pieces int) {
+func (g *generator) text(parts int) {
 	g.WriteByte('"')
-	for range pieces {
+	for range parts {
 		switch g.pick(6) {
 		case 0:
 			const plain = " abcxyzABC019_-.,:;{}[]()'`?$%&*+=<>|~^#@!/\x7f"
@@ -201,7 +201,7 @@ func (g *generator) number() {
 	}
 }
 
-func TestWhatIsGeneratedIsMostlyAnEvent(t *testing.T) {
+func TestGenerate_IsMostlyAnEvent(t *testing.T) {
 	accepted := 0
 	state := uint32(1)
 	for range 1000 {

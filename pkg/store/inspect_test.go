@@ -14,7 +14,7 @@ import (
 	"github.com/eventpulse/eventpulse/test/servers"
 )
 
-func TestInspectPostgres(t *testing.T) {
+func TestInspect_Postgres(t *testing.T) {
 	dsn := servers.Database(t)
 	s := openStore(t, dsn)
 	f, err := s.Inspect(t.Context())
@@ -50,7 +50,7 @@ func TestInspectPostgres(t *testing.T) {
 	require.NotZero(t, f.Migrations[0].AppliedAt)
 }
 
-func TestInspectSeesWhatTheRoleAndTheDatabaseHave(t *testing.T) {
+func TestInspect_SeesSettingsOfRoleAndDatabase(t *testing.T) {
 	dsn := servers.Database(t)
 	migrated(t, dsn)
 	u, err := url.Parse(dsn)
@@ -92,7 +92,7 @@ func TestInspectSeesWhatTheRoleAndTheDatabaseHave(t *testing.T) {
 	require.Equal(t, 7, f.ConnectionLimit)
 }
 
-func TestInspectSQLite(t *testing.T) {
+func TestInspect_SQLite(t *testing.T) {
 	dsn := sqliteURL(t)
 	_, err := openStore(t, dsn).Inspect(t.Context())
 	require.ErrorContains(t, err, "no such file") // and none was made
@@ -107,7 +107,7 @@ func TestInspectSQLite(t *testing.T) {
 	require.NotZero(t, f.Migrations[0].AppliedAt)
 }
 
-func TestInspectNobody(t *testing.T) {
+func TestInspect_Unreachable(t *testing.T) {
 	f, err := openStore(t, "postgres://me:hunter2@127.0.0.1:1/events?sslmode=disable").Inspect(t.Context())
 	require.NotContains(t, requireKind(t, event.KindUnavailable, err).Error(), "hunter2")
 	require.Equal(t, "127.0.0.1:1", f.Address)

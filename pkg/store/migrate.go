@@ -43,7 +43,7 @@ func (s *Store) MigrateUp(ctx context.Context) ([]string, error) {
 
 // MigrateDown undoes the migrations that the last MigrateUp applied, and the
 // data in what they created, and returns their names, the first undone first.
-// It refuses when the schema is newer than this program.
+// It fails when the schema is newer than this program.
 func (s *Store) MigrateDown(ctx context.Context) ([]string, error) {
 	return s.migrate(ctx, "migrate down", false)
 }
@@ -144,7 +144,7 @@ func (s *Store) migrateOnce(ctx context.Context, db *bun.DB, known *migrate.Migr
 		return nil, err
 	}
 	if !up {
-		if err := s.refuseUnknown(ctx, db); err != nil {
+		if err := s.rejectUnknown(ctx, db); err != nil {
 			return nil, err
 		}
 	}
@@ -217,7 +217,7 @@ func recordMigration(ctx context.Context, db *bun.DB, tx bun.IConn, m *migrate.M
 	return nil
 }
 
-func (s *Store) refuseUnknown(ctx context.Context, db *bun.DB) error {
+func (s *Store) rejectUnknown(ctx context.Context, db *bun.DB) error {
 	list, err := s.status(ctx, db)
 	if err != nil {
 		return err

@@ -62,7 +62,7 @@ func countTables(tb testing.TB, url string) int64 {
 	return ask[int64](tb, admin(tb, url), query)
 }
 
-func TestMigrateUpDownUp(t *testing.T) {
+func TestMigrate_UpDownUp(t *testing.T) {
 	each(t, func(t *testing.T, url string) {
 		s := openStore(t, url)
 		for range 2 {
@@ -100,7 +100,7 @@ func TestMigrateUpDownUp(t *testing.T) {
 	})
 }
 
-func TestLookingAtTheSchemaChangesNothing(t *testing.T) {
+func TestMigrateStatus_ChangesNothing(t *testing.T) {
 	each(t, func(t *testing.T, url string) {
 		s := openStore(t, url)
 		err := s.CheckSchema(t.Context())
@@ -117,7 +117,7 @@ func TestLookingAtTheSchemaChangesNothing(t *testing.T) {
 	})
 }
 
-func TestManyMigrateAtOnce(t *testing.T) {
+func TestMigrate_ManyAtOnce(t *testing.T) {
 	each(t, func(t *testing.T, url string) {
 		const callers = 6
 		var wg sync.WaitGroup
@@ -136,7 +136,7 @@ func TestManyMigrateAtOnce(t *testing.T) {
 
 // SQLite has no lock for the whole of it: callers may all have seen that the
 // migration is due before the first of them does it.
-func TestManyMigrateSQLiteFromTheSameLook(t *testing.T) {
+func TestMigrate_SQLiteByManyThatSeeTheSameState(t *testing.T) {
 	url := sqliteURL(t)
 	s := migrated(t, url)
 	_, err := s.MigrateDown(t.Context()) // what is left can be looked at without a lock
@@ -165,7 +165,7 @@ func TestManyMigrateSQLiteFromTheSameLook(t *testing.T) {
 	require.Equal(t, []string{firstMigration}, slices.Concat(results...))
 }
 
-func TestANewerSchemaWillDo(t *testing.T) {
+func TestCheckSchema_AcceptsANewerOne(t *testing.T) {
 	each(t, func(t *testing.T, url string) {
 		s := migrated(t, url)
 		do(t, admin(t, url), "INSERT INTO eventpulse_migrations (name, group_id) VALUES ('9999', 2)")
@@ -186,7 +186,7 @@ func TestANewerSchemaWillDo(t *testing.T) {
 	})
 }
 
-func TestATableThatIsInTheWay(t *testing.T) {
+func TestMigrate_FailsWholeOnAConflictingTable(t *testing.T) {
 	each(t, func(t *testing.T, url string) {
 		db := admin(t, url)
 		do(t, db, "CREATE TABLE events_created_at_idx (n int)") // met half-way through
@@ -227,7 +227,7 @@ func TestMigrate_KilledInTheMiddle(t *testing.T) {
 	require.Eventually(t, func() bool { pid = ask[int64](t, db, waiting); return pid != 0 }, 20*time.Second, 10*time.Millisecond)
 	require.True(t, ask[bool](t, db, "SELECT count(*) = 1 FROM pg_locks WHERE locktype = 'advisory'"))
 
-	// While it works, another waits, as long as it is told to.
+	// While it works, another waits, as long as its context lasts.
 	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
 	defer cancel()
 	_, err = openStore(t, url).MigrateUp(ctx)
@@ -252,7 +252,7 @@ func TestMigrate_KilledInTheMiddle(t *testing.T) {
 
 // The library underneath marks a migration in a step of its own. When the
 // process dies before that step, the migration must still count as done.
-func TestAMigrationKilledAfterItsCommit(t *testing.T) {
+func TestMigrate_KilledAfterItsCommit(t *testing.T) {
 	url := servers.Database(t)
 	db := admin(t, url)
 	s := migrated(t, url)
@@ -274,7 +274,7 @@ func TestAMigrationKilledAfterItsCommit(t *testing.T) {
 	require.Equal(t, []string{firstMigration}, undone)
 }
 
-func TestTheSchemaIsTheContract(t *testing.T) {
+func TestMigrate_SchemaIsTheContract(t *testing.T) {
 	url := servers.Database(t)
 	migrated(t, url)
 	db := admin(t, url)
@@ -305,7 +305,7 @@ func TestTheSchemaIsTheContract(t *testing.T) {
 		WHERE i.indrelid = 'events'::regclass AND i.indnatts = 1`))
 }
 
-func TestSQLiteFilesOfAnyName(t *testing.T) {
+func TestOpen_SQLiteFilesOfAnyName(t *testing.T) {
 	dir := t.TempDir()
 	for _, name := range []string{"a b", "a?b=c", "a#b", "a%20b", "ä", "sub/dir/a"} {
 		path := filepath.Join(dir, name)

@@ -15,7 +15,7 @@ import (
 	"github.com/eventpulse/eventpulse/test/servers"
 )
 
-func TestAnOutageIsUnavailableAndPasses(t *testing.T) {
+func TestInsert_OutageIsUnavailableAndPasses(t *testing.T) {
 	server := servers.Postgres(t)
 	s := migrated(t, server.URL())
 	events := newEvents(t, 10)
@@ -40,7 +40,7 @@ func TestAnOutageIsUnavailableAndPasses(t *testing.T) {
 	requireCount(t, s, 10)
 }
 
-func TestOpenDoesNotDial(t *testing.T) {
+func TestOpen_DoesNotDial(t *testing.T) {
 	s := openStore(t, "postgres://user:hunter2@127.0.0.1:1/db")
 	err := s.Ping(t.Context())
 	requireKind(t, event.KindUnavailable, err)
@@ -48,11 +48,11 @@ func TestOpenDoesNotDial(t *testing.T) {
 	require.NotContains(t, err.Error(), "hunter2")
 }
 
-func TestAFrozenServerHoldsNobody(t *testing.T) {
+func TestInsert_ReturnsFromAFrozenServer(t *testing.T) {
 	server := servers.Postgres(t)
 	s := migrated(t, server.URL(), func(c *store.Config) { c.ConnectTimeout = 500 * time.Millisecond })
 	events := newEvents(t, 10)
-	require.NoError(t, s.Ping(t.Context())) // there is a connection to be stuck on
+	require.NoError(t, s.Ping(t.Context())) // there is a connection to wait on
 	require.NoError(t, server.Pause())
 
 	for want, ends := range map[error]func() (context.Context, context.CancelFunc){
@@ -101,7 +101,7 @@ func atCommit(plpgsql string) []string {
 	}
 }
 
-func TestRowsThatComeBeforeAFailedCommitAreNotStored(t *testing.T) {
+func TestInsert_FailsWithItsCommit(t *testing.T) {
 	url := servers.Database(t)
 	migrated(t, url)
 	db := admin(t, url)
@@ -115,7 +115,7 @@ func TestRowsThatComeBeforeAFailedCommitAreNotStored(t *testing.T) {
 	}
 }
 
-func TestACommitOfUnknownOutcomeIsSafeToRepeat(t *testing.T) {
+func TestInsert_UnknownOutcomeIsSafeToRepeat(t *testing.T) {
 	url := servers.Database(t)
 	migrated(t, url)
 	db := admin(t, url)
@@ -157,7 +157,7 @@ func sleeper(t *testing.T, db *sql.DB) (pid int64) {
 	return pid
 }
 
-func TestASessionThatIsKilled(t *testing.T) {
+func TestInsert_KilledSessionIsUnavailable(t *testing.T) {
 	url := servers.Database(t)
 	s := migrated(t, url)
 	db := admin(t, url)
@@ -174,7 +174,7 @@ func TestASessionThatIsKilled(t *testing.T) {
 	requireCount(t, s, 0)
 }
 
-func TestTheServerGivesUpBeforeTheClient(t *testing.T) {
+func TestInsert_ServerTimesOutBeforeTheClient(t *testing.T) {
 	url := servers.Database(t)
 	db := admin(t, url)
 	migrated(t, url)
@@ -201,7 +201,7 @@ func TestTheServerGivesUpBeforeTheClient(t *testing.T) {
 
 // After a failover the old primary comes back read-only. The session that
 // finds out is not used again.
-func TestAReadOnlyServerIsLeft(t *testing.T) {
+func TestInsert_LeavesAReadOnlyServer(t *testing.T) {
 	url := servers.Database(t)
 	s := migrated(t, url)
 	db := admin(t, url)
@@ -223,7 +223,7 @@ func TestAReadOnlyServerIsLeft(t *testing.T) {
 	require.NoError(t, err)
 }
 
-func TestTooManyConnections(t *testing.T) {
+func TestInsert_TooManyConnectionsIsUnavailable(t *testing.T) {
 	server := servers.Postgres(t, "max_connections=5", "superuser_reserved_connections=2")
 	s := migrated(t, server.URL())
 	db := admin(t, server.URL())
@@ -240,7 +240,7 @@ func TestTooManyConnections(t *testing.T) {
 	require.NoError(t, hold.Close())
 }
 
-func TestWhatAnOperatorMustSetRight(t *testing.T) {
+func TestInsert_SaysWhatAnOperatorMustSetRight(t *testing.T) {
 	server := servers.Postgres(t)
 	migrated(t, server.URL())
 	db := admin(t, server.URL())
@@ -260,7 +260,7 @@ func TestWhatAnOperatorMustSetRight(t *testing.T) {
 	}
 }
 
-func TestSessionSettings(t *testing.T) {
+func TestInsert_RunsUnderItsSettings(t *testing.T) {
 	url := servers.Database(t)
 	migrated(t, url)
 	db := admin(t, url)

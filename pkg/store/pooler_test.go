@@ -96,7 +96,7 @@ func TestPooler_MigrationsLeaveNoLockBehind(t *testing.T) {
 	}
 }
 
-func TestPooler_SearchPathIsRefusedWithWords(t *testing.T) {
+func TestPooler_SearchPathIsRejectedByName(t *testing.T) {
 	url := servers.Database(t)
 	pooled := servers.PgBouncer(t, url).URL()
 	err := openStore(t, pooled+"&search_path=elsewhere").Ping(t.Context())

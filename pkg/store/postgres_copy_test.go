@@ -21,7 +21,7 @@ import (
 )
 
 // statements makes the database keep which statements insert, and returns a
-// function that tells those since it was called last.
+// function that returns those since it was called last.
 func statements(t *testing.T, url string) func() string {
 	t.Helper()
 	db := admin(t, url)
@@ -43,7 +43,7 @@ func insert(t *testing.T, s *store.Store, events ...event.Event) []int {
 	return inserted.Duplicates
 }
 
-func TestWhichStatementStores(t *testing.T) {
+func TestInsert_ChoosesCopyOrInsert(t *testing.T) {
 	url := servers.Database(t)
 	s := migrated(t, url)
 	ran := statements(t, url)
@@ -77,7 +77,7 @@ func TestWhichStatementStores(t *testing.T) {
 
 // Batches larger than the server's own portions, by several stores, over one
 // another, in opposite order.
-func TestOverlappingBatchesOfSeveralStores(t *testing.T) {
+func TestInsert_OverlappingBatchesOfSeveralStores(t *testing.T) {
 	url := servers.Database(t)
 	migrated(t, url)
 	const writers, batches, size, step = 4, 8, 1500, 500
@@ -118,7 +118,7 @@ func TestOverlappingBatchesOfSeveralStores(t *testing.T) {
 	requireCount(t, openStore(t, url), int64(len(events)))
 }
 
-func TestLargeBatchesAreSentInPieces(t *testing.T) {
+func TestInsert_LargeBatchesAreSentInPieces(t *testing.T) {
 	url := servers.Database(t)
 	s := migrated(t, url)
 	ran := statements(t, url)
@@ -139,7 +139,7 @@ func TestLargeBatchesAreSentInPieces(t *testing.T) {
 
 // The server answers, and at more length than fits on the way, while it is
 // still being sent to.
-func TestARefusalInTheMiddleOfALargeBatch(t *testing.T) {
+func TestInsert_ErrorInTheMiddleOfALargeBatch(t *testing.T) {
 	url := servers.Database(t)
 	s := migrated(t, url)
 	db := admin(t, url)
@@ -169,7 +169,7 @@ func TestARefusalInTheMiddleOfALargeBatch(t *testing.T) {
 	requireCount(t, s, 50)
 }
 
-func TestAConnectionCutInTheMiddleOfCopy(t *testing.T) {
+func TestInsert_ConnectionCutInTheMiddleOfCopy(t *testing.T) {
 	url := servers.Database(t)
 	direct := migrated(t, url)
 	p, through := newProxy(t, url)
@@ -190,7 +190,7 @@ func TestAConnectionCutInTheMiddleOfCopy(t *testing.T) {
 	require.Len(t, insert(t, s, events...), 3000)
 }
 
-func TestAConnectionCutBetweenCommitAndAnswer(t *testing.T) {
+func TestInsert_ConnectionCutBetweenCommitAndAnswer(t *testing.T) {
 	url := servers.Database(t)
 	direct := migrated(t, url)
 	p, through := newProxy(t, url)
@@ -225,7 +225,7 @@ func watched(t *testing.T, url string) (*store.Store, func() int) {
 	return s, func() int { return strings.Count(log.String(), "COPY does not work") }
 }
 
-func TestWhereCopyIsNotPossible(t *testing.T) {
+func TestInsert_GoesOnByInsertWhereCopyIsNotPossible(t *testing.T) {
 	t.Run("row-level security", func(t *testing.T) {
 		url := servers.Database(t)
 		migrated(t, url)
@@ -278,7 +278,7 @@ func TestWhereCopyIsNotPossible(t *testing.T) {
 }
 
 // A broken connection is no reason to leave what has worked.
-func TestAnOutageDoesNotEndCopy(t *testing.T) {
+func TestInsert_KeepsCopyThroughAnOutage(t *testing.T) {
 	url := servers.Database(t)
 	migrated(t, url)
 	ran := statements(t, url)

@@ -132,7 +132,7 @@ func incompressible(n int) string {
 	return hex.EncodeToString(b)
 }
 
-// What a trigger says of an event is kept for its dead letter, and for nothing
+// What a trigger says of an event is for its dead letter, and for nothing
 // else.
 func TestInsert_QuotesWhatATriggerRaised(t *testing.T) {
 	url := servers.Database(t)

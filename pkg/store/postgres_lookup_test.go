@@ -58,7 +58,7 @@ func TestLookUp(t *testing.T) {
 }
 
 // The planner must not read the whole table, whatever it thinks of it.
-func TestLookUpAsksTheIndex(t *testing.T) {
+func TestLookUp_UsesTheIndex(t *testing.T) {
 	url := servers.Database(t)
 	s := migrated(t, url)
 	conn, err := admin(t, url).Conn(t.Context())
@@ -110,7 +110,7 @@ func expectant(t *testing.T, url string) (*store.Store, []event.Event) {
 	return s, old
 }
 
-func TestAConnectionCutInTheMiddleOfALookUp(t *testing.T) {
+func TestLookUp_ConnectionCut(t *testing.T) {
 	url := servers.Database(t)
 	migrated(t, url)
 	p, through := newProxy(t, url)
@@ -135,7 +135,7 @@ func TestAConnectionCutInTheMiddleOfALookUp(t *testing.T) {
 	}
 }
 
-func TestALookUpHeedsItsContext(t *testing.T) {
+func TestLookUp_EndsWithItsContext(t *testing.T) {
 	url := servers.Database(t)
 	migrated(t, url)
 	p, through := newProxy(t, url)
@@ -161,7 +161,7 @@ func TestALookUpHeedsItsContext(t *testing.T) {
 	}
 }
 
-func TestARefusedLookUp(t *testing.T) {
+func TestLookUp_DeniedDoesNotStopInserts(t *testing.T) {
 	url := servers.Database(t)
 	migrated(t, url)
 	ran := statements(t, url)

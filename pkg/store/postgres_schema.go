@@ -22,7 +22,7 @@ FROM target t WHERE relkind IN ('r', 'p') AND NOT EXISTS (
   SELECT FROM pg_index i JOIN present p ON p.attnum = i.indkey[0] AND p.attname = 'event_id'
   WHERE i.indrelid = t.oid AND i.indnkeyatts = 1 AND i.indisunique AND i.indisvalid AND i.indimmediate AND i.indpred IS NULL)
 
-UNION ALL SELECT 'table', 'table events', 'it is a foreign table, which cannot tell an event that comes again', 'use a table of this database'
+UNION ALL SELECT 'table', 'table events', 'it is a foreign table, which cannot recognise an event that comes again', 'use a table of this database'
 FROM target WHERE relkind = 'f'
 
 UNION ALL SELECT 'table', 'table events', 'it is unlogged: a crash of the server empties it', 'ALTER TABLE events SET LOGGED'

@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// proxy stands between a store and its server and does harm.
+// proxy is a fault proxy between a store and its server.
 type proxy struct {
 	listener net.Listener
 	server   string

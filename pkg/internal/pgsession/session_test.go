@@ -41,7 +41,7 @@ func TestCopy_StoresAllOrNothing(t *testing.T) {
 	db := open(t, servers.Database(t))
 	do(t, db, "CREATE TABLE things (id uuid PRIMARY KEY, name text CHECK (name <> 'bad'))")
 	c := conn(t, db)
-	for _, n := range []int{0, 1, 20_000} { // in one piece, and in several
+	for _, n := range []int{0, 1, 20_000} { // in one message, and in several
 		do(t, db, "TRUNCATE things")
 		stored, err := pgsession.Copy(t.Context(), c, "", copyThings, numbered(n, strings.Repeat("x", 100)))
 		require.NoError(t, err)
