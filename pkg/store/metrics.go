@@ -10,11 +10,12 @@ import (
 	"github.com/eventpulse/eventpulse/pkg/event"
 )
 
+// metrics are of rows; what becomes of events that were dropped is counted by
+// whoever dead-letters them.
 type metrics struct {
 	duration   prometheus.Histogram
 	rows       prometheus.Counter
 	duplicates prometheus.Counter
-	dropped    prometheus.Counter
 	errors     *prometheus.CounterVec
 }
 
@@ -43,10 +44,6 @@ func newMetrics(reg prometheus.Registerer, db *sql.DB) *metrics {
 			Name: "eventpulse_store_duplicates_total",
 			Help: "Events that were stored before under the same id.",
 		}),
-		dropped: f.NewCounter(prometheus.CounterOpts{
-			Name: "eventpulse_store_dropped_total",
-			Help: "Events that the database took without an error and did not store, as a trigger may have it.",
-		}),
 		errors: f.NewCounterVec(prometheus.CounterOpts{
 			Name: "eventpulse_store_errors_total",
 			Help: "Batches that could not be inserted, by kind of error.",
@@ -69,6 +66,5 @@ func (m *metrics) inserting() func(events int, inserted event.Inserted, err erro
 		}
 		m.rows.Add(float64(events - len(inserted.Duplicates) - len(inserted.Dropped)))
 		m.duplicates.Add(float64(len(inserted.Duplicates)))
-		m.dropped.Add(float64(len(inserted.Dropped)))
 	}
 }
