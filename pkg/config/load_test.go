@@ -147,6 +147,8 @@ func TestLoad_MasksSecretsInErrors(t *testing.T) {
 		"redis://ann:hunter22/@host",
 		"redis://ann:hunter22%zz@host:x",
 		"http://host/?password=hunter22",
+		"\n http://ann:hunter22@host \r\n",
+		"http://hunter22@host",
 	} {
 		t.Setenv("EVENTPULSE_REDIS_URL", value)
 		_, entries, err := loadTest(t)
@@ -159,6 +161,24 @@ func TestLoad_MasksSecretsInErrors(t *testing.T) {
 	require.NotContains(t, err.Error(), "hunter22")
 }
 
+// A package says what is wrong with a URL; that is passed on, unless it quotes a
+// piece of the password.
+func TestScrub_KeepsTheCause(t *testing.T) {
+	for _, c := range []struct{ message, value, want string }{
+		{"it has no scheme", "u:hunter22@h", "it has no scheme"},
+		{"a % does not begin a percent-encoding", "redis://u:hunter22%zz@h", "a % does not begin a percent-encoding"},
+		{"invalid port :hun", "redis://u:hunter22/x@h", "invalid port :hun"},
+		{"invalid port :hunter22", "redis://u:hunter22/x@h", "is not accepted"},
+		{"user hunter22", "redis://hunter22@h", "is not accepted"},
+		{"hunter/22", "redis://u:hunter%2F22@h", "is not accepted"},
+		{"port of hunter22", "u:hunter22@h", "is not accepted"},
+		{"http://u:p@h is none", "http://u:p@h", "http://u:*****@h is none"},
+		{"redis://h is none", "redis://h", "redis://h is none"},
+	} {
+		require.Equal(t, c.want, scrub(c.message, c.value), c.value)
+	}
+}
+
 func TestMask_KeepsWhatIsNotSecret(t *testing.T) {
 	for in, want := range map[string]string{
 		"":                           "",
@@ -166,6 +186,8 @@ func TestMask_KeepsWhatIsNotSecret(t *testing.T) {
 		"redis://u:p@h:6379/0":       "redis://u:*****@h:6379/0",
 		"redis://:redis@h/0":         "redis://:*****@h/0",
 		"redis://u@h/0":              "redis://*****@h/0",
+		"valkeys://u@h/0":            "valkeys://*****@h/0",
+		" redis://u:p@h/0\r\n":       "redis://u:*****@h/0",
 		"postgres://u@h/d":           "postgres://u@h/d",
 		"unix:///run/redis.sock":     "unix:///run/redis.sock",
 		"sqlite:some/file.db":        "sqlite:some/file.db",

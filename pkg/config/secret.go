@@ -2,16 +2,22 @@ package config
 
 import (
 	"net/url"
+	"slices"
 	"strings"
 )
 
 // masked stands where something secret was.
 const masked = "*****"
 
+// minPiece is the least length of a piece of a password that is looked for in a
+// message: shorter ones are in any sentence.
+const minPiece = 4
+
 // mask returns a URL with its password masked, and the values of parameters
 // that carry one. What cannot be taken apart with certainty is masked whole,
 // but for its scheme: better hidden than half shown.
 func mask(text string) string {
+	text = strings.TrimSpace(text)
 	scheme, rest, ok := strings.Cut(text, "://")
 	if !ok {
 		// A file's path is no secret, and has no place for one.
@@ -35,7 +41,7 @@ func mask(text string) string {
 		switch {
 		case ok && password != "":
 			authority = user + ":" + masked + authority[at:]
-		case strings.HasPrefix(scheme, "redis"):
+		case !strings.HasPrefix(scheme, "postgres"):
 			// A password where the user belongs is a common slip.
 			authority = masked + authority[at:]
 		}
@@ -59,19 +65,42 @@ func maskQuery(query string) string {
 	return strings.Join(pairs, "&")
 }
 
-// scrub removes a secret value from a message that may quote it. Of a URL that
-// cannot be taken apart an error may quote any piece, so nothing of it stays.
+// scrub removes a secret value from a message that may quote it, and gives up
+// the message where it quotes a piece of the password. The packages promise not
+// to; this is the second lock.
 func scrub(message, value string) string {
 	if mask(value) == value {
 		return message
 	}
-	u, err := url.Parse(value)
-	if err != nil {
-		return "cannot be read as a URL; are the characters of its password percent-encoded?"
-	}
 	message = strings.ReplaceAll(message, value, mask(value))
-	if password, ok := u.User.Password(); ok && password != "" && strings.Contains(message, password) {
-		return "is not accepted"
+	for _, piece := range passwordPieces(value) {
+		if strings.Contains(message, piece) {
+			return "is not accepted"
+		}
 	}
 	return message
+}
+
+// passwordPieces returns what an error may quote of a URL's password: the whole,
+// decoded or not, and what is between characters that a URL is divided at.
+func passwordPieces(text string) []string {
+	_, secret, found := strings.Cut(text, "://")
+	if !found {
+		secret = text
+	}
+	at := strings.LastIndexByte(secret, '@')
+	if at < 0 {
+		return nil
+	}
+	if user, password, found := strings.Cut(secret[:at], ":"); found {
+		secret = password
+	} else {
+		secret = user
+	}
+	pieces := strings.FieldsFunc(secret, func(r rune) bool { return strings.ContainsRune(":/?#@%&= ", r) })
+	pieces = append(pieces, secret)
+	if decoded, err := url.PathUnescape(secret); err == nil {
+		pieces = append(pieces, decoded)
+	}
+	return slices.DeleteFunc(pieces, func(s string) bool { return len(s) < minPiece })
 }

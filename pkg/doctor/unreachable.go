@@ -130,7 +130,7 @@ func connectionRemedy(err error, setting string) string {
 // another.
 func certificateRemedy(err error, setting string) string {
 	if _, ok := errors.AsType[x509.UnknownAuthorityError](err); ok {
-		return "make this machine trust the authority that signed the server's certificate: name its file in SSL_CERT_FILE, or install it (update-ca-certificates)"
+		return "trust the authority that signed the server's certificate: name its file in " + authoritySetting(setting) + ", or install it on this machine (update-ca-certificates)"
 	}
 	if _, ok := errors.AsType[x509.HostnameError](err); ok {
 		return "name the server in " + setting + " by a host that its certificate is for, or have a certificate issued for this one"
@@ -147,20 +147,28 @@ func certificateRemedy(err error, setting string) string {
 	// An alert of the server has no type of its own in crypto/tls.
 	if e, ok := errors.AsType[*net.OpError](err); ok && e.Op == "remote error" {
 		if text := e.Err.Error(); strings.Contains(text, "certificate required") || strings.Contains(text, "bad certificate") || strings.Contains(text, "handshake failure") {
-			return "the server wants a certificate of this client: configure one, or let it do without (" + clientCertificates(setting) + ")"
+			return "the server wants a certificate of this client that it trusts: " + clientCertificates(setting)
 		}
 		return "see the server's log: it broke off TLS"
 	}
 	return ""
 }
 
-// clientCertificates says where a server is told to ask clients for a
-// certificate.
+// clientCertificates says where this client's certificate is named, and where a
+// server is told to ask for one.
 func clientCertificates(setting string) string {
 	if setting == "redis.url" {
-		return "tls-auth-clients no in redis.conf"
+		return "redis.tls.cert and redis.tls.key here, or tls-auth-clients no in redis.conf"
 	}
-	return "clientcert in pg_hba.conf"
+	return "sslcert and sslkey in database.url, or clientcert in pg_hba.conf"
+}
+
+// authoritySetting is where the authority of a server is named.
+func authoritySetting(setting string) string {
+	if setting == "redis.url" {
+		return "redis.tls.ca"
+	}
+	return "the parameter sslrootcert of " + setting
 }
 
 func isTimeout(err error) bool {

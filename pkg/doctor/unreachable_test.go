@@ -28,10 +28,13 @@ func redisWithTLS(t *testing.T, a *authority, cert, clients string) (tlsAddr str
 }
 
 // redisFinding returns what is said of whether the Redis at url can be asked.
-func redisFinding(t *testing.T, url string) Finding {
+func redisFinding(t *testing.T, url string, files ...stream.TLSConfig) Finding {
 	t.Helper()
 	d := newDeployment(url, "sqlite:"+filepath.Join(t.TempDir(), "none.db"))
 	d.redis.Timeout, d.redis.DialTimeout = time.Second, time.Second
+	for _, f := range files {
+		d.redis.TLS = f
+	}
 	found := findingOf(d.examine(t.Context()).Findings, "redis.reachable")
 	require.NotNil(t, found)
 	return *found
@@ -102,9 +105,12 @@ func TestRedisUnreachable_RemedyForTLS(t *testing.T) {
 	a.server("expired", now.Add(-2*hour), now.Add(-hour))
 	a.server("foreign", now.Add(-hour), now.Add(hour), "redis.example.com")
 
+	trusting := stream.TLSConfig{CA: a.file("ca.crt")}
+
 	addr, plain := redisWithTLS(t, a, "valid", "no")
 	t.Run("private authority", func(t *testing.T) {
-		requireProblem(t, redisFinding(t, "rediss://"+addr), "SSL_CERT_FILE")
+		requireProblem(t, redisFinding(t, "rediss://"+addr), "redis.tls.ca")
+		requireOK(t, redisFinding(t, "rediss://"+addr, trusting))
 	})
 	t.Run("plain text to TLS", func(t *testing.T) {
 		requireProblem(t, redisFinding(t, "redis://"+addr), "asks for TLS exactly where the server speaks it")
@@ -113,36 +119,24 @@ func TestRedisUnreachable_RemedyForTLS(t *testing.T) {
 		requireProblem(t, redisFinding(t, "rediss://"+plain.Addr()), "asks for TLS exactly where the server speaks it")
 		requireOK(t, redisFinding(t, "redis://"+plain.Addr()))
 	})
-	expired, _ := redisWithTLS(t, a, "expired", "no")
-	foreign, _ := redisWithTLS(t, a, "foreign", "no")
-	mutual, server := redisWithTLS(t, a, "valid", "yes")
-
-	// The authorities that a process trusts are read once, so that doing what
-	// the remedy says takes another process.
-	const trusting = "EP_TEST_TRUSTING"
-	if os.Getenv(trusting) == "" {
-		cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestTrusting$", "-test.v")
-		cmd.Env = append(os.Environ(), trusting+"=yes", "SSL_CERT_FILE="+a.file("ca.crt"),
-			"EP_TEST_VALID="+addr, "EP_TEST_EXPIRED="+expired, "EP_TEST_FOREIGN="+foreign, "EP_TEST_MUTUAL="+mutual, "EP_TEST_MUTUAL_PLAIN="+server.Addr())
-		out, err := cmd.CombinedOutput()
-		require.NoError(t, err, "%s", out)
-		require.Contains(t, string(out), "--- PASS: TestTrusting", "%s", out)
-	}
-}
-
-// TestTrusting is run by TestRedisUnreachable_RemedyForTLS in a process that
-// trusts the authority.
-func TestTrusting(t *testing.T) {
-	addr := func(name string) string { return os.Getenv("EP_TEST_" + name) }
-	if addr("TRUSTING") == "" {
-		return // not a test of its own
-	}
-	requireOK(t, redisFinding(t, "rediss://"+addr("VALID")))
-	requireProblem(t, redisFinding(t, "rediss://"+addr("EXPIRED")), "renew the server's certificate")
-	requireProblem(t, redisFinding(t, "rediss://"+addr("FOREIGN")), "by a host that its certificate is for")
-	requireProblem(t, redisFinding(t, "rediss://"+addr("MUTUAL")), "tls-auth-clients no")
-	redisCLI(t, addr("MUTUAL_PLAIN"), "CONFIG", "SET", "tls-auth-clients", "no")
-	requireOK(t, redisFinding(t, "rediss://"+addr("MUTUAL")))
+	t.Run("expired", func(t *testing.T) {
+		addr, _ := redisWithTLS(t, a, "expired", "no")
+		requireProblem(t, redisFinding(t, "rediss://"+addr, trusting), "renew the server's certificate")
+	})
+	t.Run("another name", func(t *testing.T) {
+		addr, _ := redisWithTLS(t, a, "foreign", "no")
+		requireProblem(t, redisFinding(t, "rediss://"+addr, trusting), "by a host that its certificate is for")
+	})
+	t.Run("no certificate of the client", func(t *testing.T) {
+		addr, server := redisWithTLS(t, a, "valid", "yes")
+		requireProblem(t, redisFinding(t, "rediss://"+addr, trusting), "redis.tls.cert and redis.tls.key")
+		withPair := trusting
+		withPair.Cert, withPair.Key = a.file("valid.crt"), a.file("valid.key")
+		requireOK(t, redisFinding(t, "rediss://"+addr, withPair))
+		requireProblem(t, redisFinding(t, "rediss://"+addr, trusting), "tls-auth-clients no")
+		redisCLI(t, server.Addr(), "CONFIG", "SET", "tls-auth-clients", "no")
+		requireOK(t, redisFinding(t, "rediss://"+addr, trusting))
+	})
 }
 
 // redisCLI does what a remedy says.

@@ -12,7 +12,14 @@ type RedisConfig struct {
 	URL         string        `config:"url" usage:"where Redis is: redis://user:password@host:6379/0, rediss:// for TLS, or unix:///path/to/redis.sock" secret:"url"`
 	DialTimeout time.Duration `config:"dial_timeout" usage:"longest wait for a connection to open, and again for its greeting"`
 	Timeout     time.Duration `config:"timeout" usage:"longest wait for a reply; a connection silent for longer is closed"`
+	TLS         TLSConfig     `config:"tls"`
 }
+
+// The bounds of both time-outs.
+const (
+	minTimeout = 10 * time.Millisecond
+	maxTimeout = time.Minute
+)
 
 // DefaultRedisConfig returns a Redis on this machine.
 func DefaultRedisConfig() RedisConfig {
@@ -24,15 +31,18 @@ func DefaultRedisConfig() RedisConfig {
 }
 
 // Validate names every setting that cannot be worked with. It never repeats
-// the URL, which may hold a password.
+// the URL, which may hold a password, and reads the files that TLS names.
 func (c RedisConfig) Validate() error {
-	_, err := parseURL(c.URL)
+	opt, err := parseURL(c.URL)
+	if err == nil {
+		err = c.TLS.validate(opt)
+	}
 	errs := []error{err}
 	for _, d := range []struct {
 		key string
 		v   time.Duration
 	}{{"dial_timeout", c.DialTimeout}, {"timeout", c.Timeout}} {
-		if d.v < 10*time.Millisecond || d.v > time.Minute {
+		if d.v < minTimeout || d.v > maxTimeout {
 			errs = append(errs, fmt.Errorf("redis.%s is %s: must be 10ms to 1m", d.key, d.v))
 		}
 	}

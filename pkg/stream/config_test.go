@@ -1,7 +1,6 @@
 package stream
 
 import (
-	"log/slog"
 	"path/filepath"
 	"testing"
 
@@ -26,35 +25,6 @@ func TestConfig_NamesWhatIsWrong(t *testing.T) {
 		require.ErrorContains(t, err, "redis."+key)
 	}
 	require.ErrorContains(t, Config{}.Validate(), "stream.key is empty")
-}
-
-func TestParseURL_ErrorsHideThePassword(t *testing.T) {
-	for _, url := range []string{
-		"", "hunter2", "http://:hunter2@host", "redis://:hunter2/x@host:6379/0", "redis://:hunter2%zz@host",
-		"redis://:1/hunter2@host:6379/0", "redis://:hunter2@host:6379/hunter2", "redis://:hunter2@host:6379/0/hunter2",
-		"redis://:hunter2@host:port", "hunter2://host", "redis://:hunter2@host?dial_timeout=hunter2",
-		"redis://:hunter2@host?addr=hunter2", "redis://:hunter2@host?master_set=hunter2", "redis:hunter2", "redis://", "unix://",
-		"rediss://:hunter2@host?skip_verify=hunter2", "redis://:hunter2@host?db=hunter2", "://hunter2", "redis://hunter2 :x@host",
-	} {
-		cfg := DefaultRedisConfig()
-		cfg.URL = url
-		err := cfg.Validate()
-		require.ErrorContains(t, err, "redis.url", url)
-		require.NotContains(t, err.Error(), "hunter2", url)
-		_, err = Open(cfg, slog.New(slog.DiscardHandler))
-		require.ErrorContains(t, err, "redis.url", url)
-		require.NotContains(t, err.Error(), "hunter2", url)
-	}
-}
-
-func TestParseURL_ReadsEveryPart(t *testing.T) {
-	opt, err := parseURL("rediss://user:p%40ss@host:7000/3")
-	require.NoError(t, err)
-	require.Equal(t, []string{"host:7000"}, opt.InitAddress)
-	require.NotNil(t, opt.TLSConfig)
-	require.Equal(t, "host", opt.TLSConfig.ServerName)
-	require.False(t, opt.TLSConfig.InsecureSkipVerify)
-	require.Equal(t, "user p@ss 3", opt.Username+" "+opt.Password+" "+string(rune('0'+opt.SelectDB)))
 }
 
 func TestOpen_UnixSocketAndPassword(t *testing.T) {

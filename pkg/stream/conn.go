@@ -38,6 +38,19 @@ func Open(cfg RedisConfig, log *slog.Logger) (*Conn, error) {
 	if err != nil {
 		return nil, err
 	}
+	if opt.TLSConfig != nil {
+		opt.DialCtxFn = cfg.TLS.dial
+		if opt.TLSConfig.InsecureSkipVerify {
+			log.Warn("the certificate of Redis is not verified: whoever answers at its address is believed", "parameter", "skip_verify")
+		}
+	}
+	// What the URL says about time-outs holds for everything.
+	if opt.Dialer.Timeout > 0 {
+		cfg.DialTimeout = opt.Dialer.Timeout
+	}
+	if opt.ConnWriteTimeout > 0 {
+		cfg.Timeout = opt.ConnWriteTimeout
+	}
 	c := &Conn{cfg: cfg, opt: opt, log: log}
 	if c.redis, err = c.newClient(nil); err != nil {
 		return nil, err
@@ -52,12 +65,8 @@ func (c *Conn) newClient(change func(*rueidis.ClientOption)) (rueidis.Client, er
 	opt := c.opt
 	d := newDialer(opt.DialCtxFn)
 	opt.DialCtxFn = d.connect
-	if opt.Dialer.Timeout == 0 {
-		opt.Dialer.Timeout = c.cfg.DialTimeout
-	}
-	if opt.ConnWriteTimeout == 0 {
-		opt.ConnWriteTimeout = c.cfg.Timeout
-	}
+	opt.Dialer.Timeout = c.cfg.DialTimeout
+	opt.ConnWriteTimeout = c.cfg.Timeout
 	if opt.ClientName == "" {
 		opt.ClientName = "eventpulse"
 	}

@@ -27,9 +27,14 @@ type dialer struct {
 	mu      sync.Mutex
 	open    bool
 	conns   map[*trackedConn]struct{}
-	err     error
-	failed  time.Time
+	failed  map[string]dialFailure // by address, until a dial succeeds
 	dropped time.Time
+}
+
+// dialFailure is the last failed dial of an address.
+type dialFailure struct {
+	err  error
+	when time.Time
 }
 
 // errNotOpen keeps the client from dialling while it is made.
@@ -39,7 +44,7 @@ func newDialer(dial dialFunc) *dialer {
 	if dial == nil {
 		dial = dialTCP
 	}
-	return &dialer{dial: dial, conns: make(map[*trackedConn]struct{})}
+	return &dialer{dial: dial, conns: make(map[*trackedConn]struct{}), failed: make(map[string]dialFailure)}
 }
 
 func dialTCP(ctx context.Context, addr string, d *net.Dialer, t *tls.Config) (net.Conn, error) {
@@ -58,16 +63,7 @@ func (d *dialer) start() {
 
 // connect implements the client's dial function.
 func (d *dialer) connect(ctx context.Context, addr string, nd *net.Dialer, t *tls.Config) (net.Conn, error) {
-	d.mu.Lock()
-	err := d.err
-	switch {
-	case !d.open:
-		err = errNotOpen
-	case time.Since(d.failed) > redialPause:
-		err = nil
-	}
-	d.mu.Unlock()
-	if err != nil {
+	if err := d.recent(addr); err != nil {
 		return nil, err
 	}
 
@@ -76,13 +72,28 @@ func (d *dialer) connect(ctx context.Context, addr string, nd *net.Dialer, t *tl
 	defer d.mu.Unlock()
 	if err != nil {
 		if ctx.Err() == nil {
-			d.err, d.failed = err, time.Now()
+			d.failed[addr] = dialFailure{err, time.Now()}
 		}
 		return nil, err
 	}
+	delete(d.failed, addr)
 	tracked := &trackedConn{Conn: conn, dialer: d}
 	d.conns[tracked] = struct{}{}
 	return tracked, nil
+}
+
+// recent returns the error of a dial of addr that failed within redialPause, nil
+// when it is time to dial.
+func (d *dialer) recent(addr string) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if !d.open {
+		return errNotOpen
+	}
+	if f := d.failed[addr]; time.Since(f.when) <= redialPause {
+		return f.err
+	}
+	return nil
 }
 
 // drop closes every connection, so that the next use finds the server that
