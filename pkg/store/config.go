@@ -68,10 +68,12 @@ func (c Config) Validate() error {
 // parsePostgresURL reads a connection URL. The error begins with its key and
 // never holds a password.
 func parsePostgresURL(url string) (pgsession.Endpoint, error) {
-	switch {
-	case url == "":
+	scheme, _, _ := strings.Cut(strings.TrimSpace(url), "://")
+	switch strings.ToLower(strings.TrimLeft(scheme, "\"'")) {
+	case "":
 		return pgsession.Endpoint{}, errors.New("database.url is not set: postgres://… or sqlite:PATH")
-	case !strings.HasPrefix(url, "postgres://") && !strings.HasPrefix(url, "postgresql://"):
+	case "postgres", "postgresql":
+	default:
 		return pgsession.Endpoint{}, errors.New("database.url begins with neither postgres:// nor sqlite:")
 	}
 	e, err := pgsession.ParseURL(url)
@@ -83,7 +85,7 @@ func parsePostgresURL(url string) (pgsession.Endpoint, error) {
 
 // sqlitePath returns the file of an sqlite: URL.
 func sqlitePath(url string) (string, bool) {
-	path, ok := strings.CutPrefix(url, "sqlite:")
+	path, ok := strings.CutPrefix(strings.TrimSpace(url), "sqlite:")
 	if !ok || path == "" {
 		return "", false
 	}

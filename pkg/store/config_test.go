@@ -16,7 +16,7 @@ func TestConfig_Validate(t *testing.T) {
 		"sqlite:":                        "database.url begins with neither postgres:// nor sqlite:",
 		"mysql://u:hunter2@h/db":         "database.url begins with neither postgres:// nor sqlite:",
 		"host=h user=u password=hunter2": "database.url begins with neither postgres:// nor sqlite:",
-		"postgres://u:hunter2%zz@h/db":   "database.url: not a valid URL",
+		"postgres://u:hunter2%zz@h/db":   "database.url: a % does not begin a percent-encoding",
 		"postgres://u:hunter2@h/db?sslmod=verify-ca": `database.url: the parameter "sslmod" is not supported`,
 	} {
 		cfg := store.DefaultConfig()
@@ -27,7 +27,7 @@ func TestConfig_Validate(t *testing.T) {
 		_, err = store.Open(cfg, nil, nil)
 		require.ErrorContains(t, err, says, "Open checks for itself")
 	}
-	for _, url := range []string{"postgres://u@h/db", "sqlite:events.db", "sqlite:///var/lib/eventpulse/events.db"} {
+	for _, url := range []string{"postgres://u@h/db", "sqlite:events.db", "sqlite:///var/lib/eventpulse/events.db", "postgres://u@h/db\n", "sqlite:events.db\n"} {
 		cfg := store.DefaultConfig()
 		cfg.URL = url
 		require.NoError(t, cfg.Validate(), url)

@@ -19,7 +19,7 @@ func ExampleParseURL() {
 	fmt.Println(err)
 	// Output:
 	// tcp db.example.com:5432 events 5s
-	// the parameter "sslmod" is not supported
+	// the parameter "sslmod" is not supported: there are application_name, connect_timeout, host, port, search_path, sslcert, sslkey, sslmode, sslrootcert
 }
 
 // Ten texts are stored in one round trip and one transaction.

@@ -4,11 +4,12 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/url"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/eventpulse/eventpulse/pkg/internal/connurl"
 )
 
 // Endpoint is a PostgreSQL server and how to log in to it.
@@ -26,48 +27,60 @@ type Endpoint struct {
 
 const defaultPort = "5432"
 
+// urlParameters are those that a URL may carry. Their meaning is that of
+// https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-PARAMKEYWORDS .
+var urlParameters = []string{
+	"application_name", "connect_timeout", "host", "port", "search_path", "sslcert", "sslkey", "sslmode", "sslrootcert",
+}
+
+// urlHints say what to do instead of a parameter that other clients of
+// PostgreSQL know.
+var urlHints = map[string]string{
+	"ssl": hintTLS, "tls": hintTLS, "usessl": hintTLS, "requiressl": hintTLS, "sslverify": hintTLS,
+	"sslca": hintCA, "ca": hintCA, "cacert": hintCA, "sslcacert": hintCA,
+	"user": hintCredentials, "username": hintCredentials, "password": hintCredentials, "passfile": hintCredentials,
+	"dbname": "it is the path, postgres://user@host:5432/dbname", "database": "it is the path, postgres://user@host:5432/database",
+	"timeout": "there is connect_timeout, in seconds", "schema": "there is search_path", "currentschema": "there is search_path",
+	"options": "of the settings of a session there is search_path; set others with ALTER ROLE … SET",
+}
+
+const (
+	hintTLS         = "there is sslmode, such as sslmode=verify-full"
+	hintCA          = "there is sslrootcert"
+	hintCredentials = "they stand before the host, postgres://user:password@host:5432/database"
+)
+
 // ParseURL takes a connection URL apart as libpq does, as far as it is
 // supported, and rejects by name what is not: a misspelt sslmode must not
 // quietly mean no TLS. No error holds any part of the URL that could be, or
 // by a slip of quoting become, the password.
 //
 //	postgres://user:password@host:port/database?name=value&…
-//
-// The parameters are those of
-// https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-PARAMKEYWORDS :
-// application_name, connect_timeout, host, port, sslcert, sslkey, sslmode,
-// sslrootcert, and search_path.
 func ParseURL(text string) (Endpoint, error) {
 	var e Endpoint
-	u, err := url.Parse(text)
+	u, err := connurl.Parse(text, "postgres", "postgresql")
 	if err != nil {
-		// url.Error quotes the URL, and even its cause may quote half a
-		// password that was taken for a port.
-		return e, errors.New("not a valid URL (a / ? # or @ in the password is written as %2F %3F %23 %40)")
+		return e, err
 	}
-	if u.Scheme != "postgres" && u.Scheme != "postgresql" {
-		return e, errors.New("the URL does not begin with postgres://")
-	}
-	parameters := parameters(u.Query())
+	parameters := u.Parameters
 
-	e.User = u.User.Username()
-	e.Password, _ = u.User.Password()
+	e.User, e.Password = u.User, u.Password
 	e.Database = strings.TrimPrefix(u.Path, "/")
 	if e.User == "" {
-		return e, errors.New("the URL names no user")
+		return e, errors.New("it names no user: postgres://USER@host:port/database")
 	}
 	if e.Database == "" || strings.Contains(e.Database, "/") {
-		return e, errors.New("the URL names no database: postgres://user@host:port/NAME")
+		return e, errors.New("it names no database: postgres://user@host:port/NAME")
 	}
-	e.ApplicationName = parameters.take("application_name")
-	e.SearchPath = parameters.take("search_path")
+	e.ApplicationName = parameters.Take("application_name")
+	e.SearchPath = parameters.Take("search_path")
 	for _, s := range []string{e.User, e.Password, e.Database, e.ApplicationName, e.SearchPath} {
 		// It would end the parameter in the start-up message and begin another.
 		if strings.ContainsRune(s, 0) {
-			return e, errors.New("the URL holds a zero byte")
+			return e, errors.New("it holds a zero byte")
 		}
 	}
-	if s := parameters.take("connect_timeout"); s != "" {
+	if s := parameters.Take("connect_timeout"); s != "" {
 		n, err := strconv.ParseUint(s, 10, 31)
 		if err != nil {
 			return e, errors.New("connect_timeout is not a number of seconds")
@@ -78,28 +91,28 @@ func ParseURL(text string) (Endpoint, error) {
 	if err != nil {
 		return e, err
 	}
-	e.TLS, err = newTLSPolicy(host, parameters.take("sslmode"), parameters.take("sslrootcert"),
-		parameters.take("sslcert"), parameters.take("sslkey"))
+	e.TLS, err = newTLSPolicy(host, parameters.Take("sslmode"), parameters.Take("sslrootcert"),
+		parameters.Take("sslcert"), parameters.Take("sslkey"))
 	if err != nil {
 		return e, err
 	}
-	return e, parameters.rejectRest()
+	return e, rejectRest(parameters)
 }
 
 // locate sets where the server is, and returns its host.
-func (e *Endpoint) locate(u *url.URL, p parameters) (host string, err error) {
-	host, port := u.Hostname(), u.Port()
-	if h := p.take("host"); h != "" {
+func (e *Endpoint) locate(u connurl.URL, p connurl.Parameters) (host string, err error) {
+	host, port := u.Host, u.Port
+	if h := p.Take("host"); h != "" {
 		host = h
 	}
-	if n := p.take("port"); n != "" {
+	if n := p.Take("port"); n != "" {
 		port = n
 	}
 	if host == "" {
 		host = "localhost"
 	}
 	if strings.Contains(host, ",") {
-		return "", errors.New("more than one host is not supported")
+		return "", errors.New("it names several hosts, which is not supported: name one")
 	}
 	if port == "" {
 		port = defaultPort
@@ -115,34 +128,17 @@ func (e *Endpoint) locate(u *url.URL, p parameters) (host string, err error) {
 	return host, nil
 }
 
-// parameters are those of a URL that nobody has taken yet.
-type parameters url.Values
-
-// take removes a parameter and returns its value, "" when it is not there. As
-// in libpq, the last of several counts.
-func (p parameters) take(name string) string {
-	values := p[name]
-	delete(p, name)
-	if len(values) == 0 {
-		return ""
-	}
-	return values[len(values)-1]
-}
-
 // rejectRest lets pass what hosting providers put into the URLs they give,
 // where the value asks for nothing that is not done anyway.
-func (p parameters) rejectRest() error {
+func rejectRest(p connurl.Parameters) error {
 	for _, harmless := range []struct{ name, values string }{
 		{"channel_binding", "disable prefer"},
 		{"gssencmode", "disable prefer"},
 		{"target_session_attrs", "any"},
 	} {
-		if v := p.take(harmless.name); v != "" && !slices.Contains(strings.Fields(harmless.values), v) {
+		if v := p.Take(harmless.name); v != "" && !slices.Contains(strings.Fields(harmless.values), v) {
 			return fmt.Errorf("%s=%q is not supported", harmless.name, v)
 		}
 	}
-	for name := range p {
-		return fmt.Errorf("the parameter %q is not supported", name)
-	}
-	return nil
+	return p.Reject(urlHints, urlParameters...)
 }

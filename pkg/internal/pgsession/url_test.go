@@ -19,6 +19,9 @@ func TestParseURL(t *testing.T) {
 
 	for url, want := range map[string]string{
 		"postgres://u@h/db":                          "h:5432",
+		" postgres://u@h/db\r\n":                     "h:5432",
+		"postgres://u:p^|@h/db":                      "h:5432",
+		"postgres://u@%2Frun%2Fpostgresql/db":        "/run/postgresql/.s.PGSQL.5432",
 		"postgres://u@/db":                           "localhost:5432",
 		"postgres://u@/db?host=/run/postgresql":      "/run/postgresql/.s.PGSQL.5432",
 		"postgres://u@h/db?host=other&port=1&port=2": "other:2",
@@ -32,11 +35,23 @@ func TestParseURL(t *testing.T) {
 
 func TestParseURL_RejectsByNameAndKeepsThePassword(t *testing.T) {
 	for url, says := range map[string]string{
-		"mysql://u:hunter2@h/db":                                                 "does not begin with postgres://",
-		"postgres://u:hun/ter2hunter2@h/db":                                      "not a valid URL",
-		"postgres://u:hunter2%zz@h/db":                                           "not a valid URL",
-		"postgres://u:hunter2@h:port/db":                                         "not a valid URL",
-		"postgres://u:hunter2@a:1,b:2/db":                                        "more than one host",
+		"mysql://u:hunter2@h/db":                                                 "its scheme is unknown: it begins with postgres:// or postgresql://",
+		"postgres://u:hun/ter2hunter2@h/db":                                      "%2F",
+		"postgres://u:hunter2%zz@h/db":                                           "does not begin a percent-encoding",
+		"postgres://u:hunter2@h:port/db":                                         "the port is not a number",
+		"postgres://u:hunter2@a:1,b:2/db":                                        "several hosts",
+		"postgres://u:hunter2@h/db?host=a,b":                                     "several hosts",
+		"":                                                                       "it is empty",
+		"u:hunter2@h:5432/db":                                                    "it has no scheme",
+		"host=h user=u password=hunter2":                                         "it has no scheme",
+		"\"postgres://u:hunter2@h/db\"":                                          "quotation mark",
+		"postgres://u:hunter2 3@h/db":                                            "white space",
+		"postgres://u:a@hunter2?hunter2=1@h/db":                                  "%3F",
+		"postgres://u:hunter2@::1/db":                                            "brackets",
+		"postgres://u:hunter2@h/db?ssl=true":                                     `the parameter "ssl" is not supported: there is sslmode`,
+		"postgres://u@h/db?password=hunter2":                                     `the parameter "password" is not supported: they stand before the host`,
+		"postgres://u:hunter2@h/db?conect_timeout=3":                             `the parameter "conect_timeout" is not supported: there are application_name, connect_timeout`,
+		"postgres://u:hunter2@h/db?port=x":                                       "the port is not a number",
 		"postgres://u:hunter2@h:0/db":                                            "the port",
 		"postgres://u:hunter2@h:65536/db":                                        "the port",
 		"postgres://h/db":                                                        "names no user",
