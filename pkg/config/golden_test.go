@@ -208,6 +208,7 @@ A setting has one name everywhere:
 - The file is the one that ` + "`--config` or `EVENTPULSE_CONFIG`" + ` names, else ` + "`./" + firstFile + "` or `" + secondFile + "`" + ` where there is one. [configs/eventpulse.yaml](../configs/eventpulse.yaml) has every setting with its default.
 - One file and one environment can serve all roles: settings of another role are left alone. A name that no role knows, or a value that cannot be, stops the program before it does anything, with everything that is wrong at once, each with its source.
 - Durations have a unit: ` + "`500ms`, `5s`, `1m30s`" + `. Sizes are bytes or have a unit: ` + "`65536`, `64KiB`, `10MiB`" + `. Lists have commas between their elements.
+- ` + "`redis.url`" + ` may end in the parameters ` + "`client_name`, `db` (for a socket), `dial_timeout`, `write_timeout`, `protocol` and `skip_verify`" + `, ` + "`database.url`" + ` in ` + "`application_name`, `connect_timeout`, `host`, `port`, `search_path`, `sslcert`, `sslkey`, `sslmode` and `sslrootcert`" + `. Any other is an error. In a password ` + "`/`, `?`, `#` and `%` are written `%2F`, `%3F`, `%23` and `%25`" + `.
 - ` + "`eventpulse config --role work`" + ` shows every value in force and where it came from, with passwords masked.
 `)
 	section := ""

@@ -2,6 +2,7 @@ package stream
 
 import (
 	"fmt"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -9,34 +10,49 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// The commands that each role needs. The client library also cleans up after a
-// transaction with UNSUBSCRIBE and its like, and INFO is asked for advice: both
-// do without when they are denied.
-const (
-	aclKeys  = "resetkeys ~events_stream ~{events_stream}:* resetchannels -@all"
-	aclServe = "+hello +ping +client|setname +xadd +xgroup|create +xinfo|groups +sismember +sadd +xlen +xpending +xrange"
-	aclWork  = "+hello +ping +client|setname +xgroup|create +xinfo|groups +sismember +sadd +xlen +xpending +xrange " +
-		"+xreadgroup +xack +xautoclaim +xtrim +xinfo|consumers +xgroup|delconsumer +xclaim +watch +unwatch +multi +exec +discard +type +xadd +xdel"
-	aclDeadLetters = "+hello +ping +client|setname +xgroup|create +xinfo|groups +xinfo|stream +sismember +sadd +xrange +xadd +xdel"
-)
-
-// asUser returns a client that may run those commands on the stream's keys.
-func asUser(t *testing.T, admin *client, addr, name, commands string) *client {
+// aclRules returns the rules that docs/operations.md gives a role, without its
+// name and password.
+func aclRules(t *testing.T, role string) string {
 	t.Helper()
-	say(t, admin, strings.Fields("ACL SETUSER "+name+" on >pw "+aclKeys+" "+commands)...)
+	text, err := os.ReadFile("../../docs/operations.md")
+	require.NoError(t, err)
+	prefix := "ACL SETUSER eventpulse_" + role + " on >PASSWORD "
+	for line := range strings.Lines(string(text)) {
+		if rules, found := strings.CutPrefix(line, prefix); found {
+			return strings.TrimSpace(rules)
+		}
+	}
+	require.FailNow(t, "docs/operations.md has no line for "+role)
+	return ""
+}
+
+// asUser returns a client that those rules hold for.
+func asUser(t *testing.T, admin *client, addr, name, rules string) *client {
+	t.Helper()
+	say(t, admin, strings.Fields("ACL SETUSER "+name+" on >pw "+rules)...)
 	return newClient(t, "redis://"+name+":pw@"+addr)
+}
+
+// requireDenied requires that nothing was denied but what is done without: what
+// the library cleans up with after a transaction, and INFO, asked for advice.
+func requireDenied(t *testing.T, admin *client, harmless ...string) {
+	t.Helper()
+	harmless = append(harmless, "unsubscribe", "punsubscribe", "sunsubscribe", "client|setinfo")
+	for _, entry := range say(t, admin, "ACL", "LOG").([]any) {
+		require.Contains(t, harmless, fmt.Sprint(entry.(map[string]any)["object"]))
+	}
 }
 
 func TestACL_NoRoleNeedsScripts(t *testing.T) {
 	admin, server := withRedis(t, small...)
 	ctx := testContext(t)
-	serve := asUser(t, admin, server.Addr(), "serve", aclServe)
+	serve := asUser(t, admin, server.Addr(), "serve", aclRules(t, "serve"))
 	require.NoError(t, serve.producer.Prepare(ctx))
 	require.NoError(t, serve.Publish(ctx, sample(0, 100)))
 	_, err := serve.Stats(ctx)
 	require.NoError(t, err)
 
-	work := asUser(t, admin, server.Addr(), "work", aclWork)
+	work := asUser(t, admin, server.Addr(), "work", aclRules(t, "work"))
 	require.NoError(t, work.EnsureGroup(ctx))
 	got, err := work.Read(ctx, "gone", 100, time.Second)
 	require.NoError(t, err)
@@ -57,7 +73,7 @@ func TestACL_NoRoleNeedsScripts(t *testing.T) {
 	_, err = work.Stats(ctx)
 	require.NoError(t, err)
 
-	dlq := asUser(t, admin, server.Addr(), "dlq", aclDeadLetters)
+	dlq := asUser(t, admin, server.Addr(), "dlq", aclRules(t, "dlq"))
 	letters := deadLetters(t, dlq)
 	require.Len(t, letters, 10)
 	_, _, err = dlq.dead.Range(ctx)
@@ -67,10 +83,26 @@ func TestACL_NoRoleNeedsScripts(t *testing.T) {
 	require.EqualValues(t, 5, replayed)
 	_, err = dlq.dead.Remove(ctx, []string{letters[5].ID})
 	require.NoError(t, err)
-	for _, entry := range say(t, admin, "ACL", "LOG").([]any) {
-		denied := fmt.Sprint(entry.(map[string]any)["object"])
-		require.Contains(t, []string{"info", "unsubscribe", "punsubscribe", "sunsubscribe"}, denied)
-	}
+	requireDenied(t, admin)
+}
+
+func TestACL_DoctorSeesEverything(t *testing.T) {
+	admin, server := withRedis(t, small...)
+	got := given(t, admin, "a", 5)
+	require.NoError(t, admin.DeadLetter(testContext(t), rejections(got[0])))
+	require.NoError(t, admin.Publish(testContext(t), sample(0, 5)))
+	say(t, admin, "XGROUP", "CREATE", admin.p.key, "other", "0")
+	say(t, admin, "ACL", "LOG", "RESET")
+	f, err := asUser(t, admin, server.Addr(), "doctor", aclRules(t, "doctor")).Inspect(testContext(t))
+	require.NoError(t, err)
+	require.NoError(t, f.StreamErr)
+	require.True(t, f.Server.Available)
+	require.True(t, f.Server.SettingsAvailable)
+	require.Equal(t, []int64{10, 1, 4, 5}, []int64{f.Stream.Length, f.Stream.DeadLetters, f.Stream.Pending, f.Stream.Backlog})
+	require.NotEmpty(t, f.Stream.OldestUnread)
+	require.Len(t, f.Stream.Members, 1)
+	require.Len(t, f.Stream.OtherGroups, 1)
+	requireDenied(t, admin)
 }
 
 // A permission that is missing is its own cause, and never read as a value.
@@ -95,7 +127,7 @@ func TestACL_DeniedCommandIsAnError(t *testing.T) {
 	} {
 		t.Run(command, func(t *testing.T) {
 			user := "no_" + strings.ReplaceAll(command, "|", "_")
-			err := call(asUser(t, admin, server.Addr(), user, aclWork+" -"+command))
+			err := call(asUser(t, admin, server.Addr(), user, aclRules(t, "work")+" -"+command))
 			requireUnavailable(t, err, reasonPermission)
 			require.Equal(t, entryIDs(got[1:]), pendingIDs(t, admin, "a"))
 			require.Empty(t, deadLetters(t, admin))
@@ -106,7 +138,7 @@ func TestACL_DeniedCommandIsAnError(t *testing.T) {
 func TestInspect_DeniedReplyIsNoValue(t *testing.T) {
 	admin, server := withRedis(t)
 	given(t, admin, "a", 1)
-	f, err := asUser(t, admin, server.Addr(), "work", strings.ReplaceAll(aclWork, " +type", "")).Inspect(testContext(t))
+	f, err := asUser(t, admin, server.Addr(), "work", strings.ReplaceAll(aclRules(t, "work"), " +type", "")).Inspect(testContext(t))
 	require.NoError(t, err)
 	requireUnavailable(t, f.StreamErr, reasonPermission)
 	require.Empty(t, f.Stream.Type)

@@ -30,7 +30,7 @@ func (u *URL) location(text string) error {
 	case strings.Contains(port, ":"):
 		return errIPv6
 	case found && port != "" && !validPort(port):
-		return ErrPort
+		return errPort
 	}
 	host, err := url.PathUnescape(host)
 	if err != nil {
@@ -40,8 +40,8 @@ func (u *URL) location(text string) error {
 	return nil
 }
 
-// ErrPort says that a port is none.
-var ErrPort = errors.New("the port is not a number from 1 to 65535: is the @ missing that ends user and password?")
+// errPort says that a port is none.
+var errPort = errors.New("the port is not a number from 1 to 65535: is the @ missing that ends user and password?")
 
 func validPort(text string) bool {
 	n, err := strconv.ParseUint(text, 10, 16)
