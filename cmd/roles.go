@@ -50,6 +50,7 @@ nothing.`,
 			if err != nil {
 				return err
 			}
+			limitMemory(loaded.Config.Worker)
 			role, err := app.NewWork(loaded.Config, loggerOf(cmd, loaded.Config.Log), instrumentsOf(cmd)...)
 			if err != nil {
 				return err
