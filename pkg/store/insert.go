@@ -125,10 +125,11 @@ func (s idSet) split(rows []*event.Event) (in, out []*event.Event) {
 // of their own. A repetition is a duplicate of the first under its id, unless
 // that was dropped.
 func report(events []event.Event, distinct int, left notInserted) (inserted event.Inserted) {
-	if distinct == len(events) && len(left.duplicates)+len(left.dropped) == 0 {
+	repeated := distinct < len(events)
+	if !repeated && len(left.duplicates)+len(left.dropped) == 0 {
 		return inserted
 	}
-	seen := make(idSet, len(events))
+	seen := idSet{}
 	for i := range events {
 		id := events[i].ID
 		switch {
@@ -137,7 +138,9 @@ func report(events []event.Event, distinct int, left notInserted) (inserted even
 		case left.duplicates.has(id) || seen.has(id):
 			inserted.Duplicates = append(inserted.Duplicates, i)
 		}
-		seen[id] = struct{}{}
+		if repeated {
+			seen[id] = struct{}{}
+		}
 	}
 	return inserted
 }
