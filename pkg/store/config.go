@@ -74,7 +74,7 @@ func parsePostgresURL(url string) (pgsession.Endpoint, error) {
 		return pgsession.Endpoint{}, errors.New("database.url is not set: postgres://… or sqlite:PATH")
 	case "postgres", "postgresql":
 	default:
-		return pgsession.Endpoint{}, errors.New("database.url begins with neither postgres:// nor sqlite:")
+		return pgsession.Endpoint{}, errors.New("database.url is neither postgres://… nor sqlite:PATH")
 	}
 	e, err := pgsession.ParseURL(url)
 	if err != nil {

@@ -106,19 +106,18 @@ func (s idSet) has(id uuid.UUID) bool {
 	return ok
 }
 
-// split parts rows by whether their ids are in the set.
-func (s idSet) split(rows []*event.Event) (in, out []*event.Event) {
+// without returns the rows whose ids are not in the set.
+func (s idSet) without(rows []*event.Event) []*event.Event {
 	if len(s) == 0 {
-		return nil, rows
+		return rows
 	}
+	var rest []*event.Event
 	for _, r := range rows {
-		if s.has(r.ID) {
-			in = append(in, r)
-		} else {
-			out = append(out, r)
+		if !s.has(r.ID) {
+			rest = append(rest, r)
 		}
 	}
-	return in, out
+	return rest
 }
 
 // report says which of the events were not stored, of which so many have an id

@@ -27,7 +27,7 @@ func (p *postgres) insert(ctx context.Context, events []*event.Event) (notInsert
 			return notInserted{}, err
 		}
 	}
-	_, fresh := known.split(events)
+	fresh := known.without(events)
 	if len(fresh) == 0 {
 		return notInserted{duplicates: known}, nil
 	}
@@ -98,7 +98,7 @@ func (p *postgres) insertByInsert(ctx context.Context, events []*event.Event) (n
 	if err != nil {
 		return notInserted{}, err
 	}
-	_, rest := stored.split(events)
+	rest := stored.without(events)
 	if len(rest) == 0 {
 		return notInserted{}, nil
 	}

@@ -47,7 +47,7 @@ func (s *sqlite) insert(ctx context.Context, events []*event.Event) (notInserted
 	if err != nil {
 		return notInserted{}, err
 	}
-	_, rest := stored.split(events)
+	rest := stored.without(events)
 	if len(rest) == 0 {
 		return notInserted{}, nil
 	}

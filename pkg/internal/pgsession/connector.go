@@ -84,11 +84,6 @@ func (c *Connector) newDriver(cfg Config, s settings) *pgdriver.Connector {
 // Driver implements driver.Connector.
 func (c *Connector) Driver() driver.Driver { return c.drivers[0].Driver() }
 
-// Pooled reports whether the server refused the settings of a session, as a
-// connection pooler does: they are then what the server's sessions begin with,
-// and only the settings of a transaction are one's own.
-func (c *Connector) Pooled() bool { return int(c.current.Load()) == len(c.drivers)-1 }
-
 // Connect implements driver.Connector.
 func (c *Connector) Connect(ctx context.Context) (driver.Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
-	"log"
 
 	"github.com/eventpulse/eventpulse/pkg/internal/pgsession"
 )
@@ -12,7 +11,7 @@ import (
 func ExampleParseURL() {
 	e, err := pgsession.ParseURL("postgres://bob@db.example.com/events?sslmode=verify-full&connect_timeout=5")
 	if err != nil {
-		log.Fatal(err)
+		panic(err)
 	}
 	fmt.Println(e.Network, e.Address, e.Database, e.ConnectTimeout)
 	_, err = pgsession.ParseURL("postgres://bob@db.example.com/events?sslmod=verify-full")

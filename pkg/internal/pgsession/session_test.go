@@ -74,7 +74,7 @@ func TestCopyAndQuery_PrologueLastsOneTransaction(t *testing.T) {
 	const prologue = "SELECT set_config('lock_timeout', '1234ms', true)"
 	_, err := pgsession.Copy(t.Context(), c, prologue, "COPY things (id) FROM STDIN (FORMAT binary)", pgsession.Rows{
 		Len: 1, Columns: 1, Size: func(int) int { return pgsession.UUIDSize },
-		Append: func(dst []byte, i int) []byte { return pgsession.AppendUUID(dst, [16]byte{15: 1}) },
+		Append: func(dst []byte, _ int) []byte { return pgsession.AppendUUID(dst, [16]byte{15: 1}) },
 	})
 	require.NoError(t, err)
 	require.Equal(t, "1234ms", ask[string](t, db, "SELECT name FROM things"))
@@ -101,7 +101,7 @@ func TestQuery_ArraysArriveAsTheyWere(t *testing.T) {
 			{Type: pgsession.Texts, Len: len(names), Size: func(i int) int { return pgsession.TextSize + len(names[i]) },
 				Append: func(dst []byte, i int) []byte { return pgsession.AppendText(dst, names[i]) }},
 			{Type: pgsession.Timestamps, Len: len(names), Size: func(int) int { return pgsession.TimestampSize },
-				Append: func(dst []byte, i int) []byte { return pgsession.AppendTimestamp(dst, at) }},
+				Append: func(dst []byte, _ int) []byte { return pgsession.AppendTimestamp(dst, at) }},
 		}, func(columns [][]byte) error {
 			lengths = append(lengths, string(columns[0]))
 			require.Equal(t, strconv.FormatInt(at.UnixMicro(), 10), string(columns[2]))
@@ -175,7 +175,7 @@ func TestConnector_SendsSettingsWithTheStartupMessage(t *testing.T) {
 	} {
 		require.Equal(t, want, ask[string](t, db, "SELECT current_setting('"+setting+"')"), setting)
 	}
-	require.False(t, c.Pooled())
+	require.False(t, pgsession.OnlyNeeded(c))
 }
 
 // A server that refuses a setting is reached without it, one that refuses more
@@ -183,13 +183,13 @@ func TestConnector_SendsSettingsWithTheStartupMessage(t *testing.T) {
 func TestConnector_GoesOnWithoutSettingsThatAreRefused(t *testing.T) {
 	for name, c := range map[string]struct {
 		refuse, query string
-		pooled        bool
+		onlyNeeded    bool
 		says          string
 	}{
 		"none":                     {refuse: "none"},
 		"only the last":            {refuse: "client_connection_check_interval"},
 		"only the last, with path": {refuse: "client_connection_check_interval", query: "&search_path=a"},
-		"all but the needed":       {refuse: "lock_timeout", pooled: true},
+		"all but the needed":       {refuse: "lock_timeout", onlyNeeded: true},
 		"a search path":            {refuse: "lock_timeout", query: "&search_path=a", says: "ALTER ROLE"},
 		"what is needed":           {refuse: "client_encoding", says: "unsupported startup parameter"},
 	} {
@@ -207,7 +207,7 @@ func TestConnector_GoesOnWithoutSettingsThatAreRefused(t *testing.T) {
 				require.NoError(t, err)
 				require.NoError(t, conn.Close())
 			}
-			require.Equal(t, c.pooled, connector.Pooled())
+			require.Equal(t, c.onlyNeeded, pgsession.OnlyNeeded(connector))
 		})
 	}
 }

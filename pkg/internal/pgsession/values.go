@@ -17,9 +17,11 @@ const (
 	jsonbVersion = 1
 	// epochMicros is 2000-01-01, where PostgreSQL counts from.
 	epochMicros = 946_684_800_000_000
+)
 
-	// UUIDSize, TimestampSize and TextSize plus the length of the text are how
-	// many bytes the functions append; JSONBSize is TextSize and one more.
+// How many bytes the functions append. To TextSize and JSONBSize comes the
+// length of the text.
+const (
 	UUIDSize      = lengthSize + 16
 	TimestampSize = lengthSize + 8
 	TextSize      = lengthSize
