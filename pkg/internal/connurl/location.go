@@ -20,7 +20,7 @@ func (u *URL) location(text string) error {
 	if strings.HasPrefix(text, "[") {
 		var rest string
 		host, rest, found = strings.Cut(text[1:], "]")
-		address, err := netip.ParseAddr(strings.Replace(host, "%25", "%", 1)) // RFC 6874
+		address, err := netip.ParseAddr(strings.Replace(host, "%25", "%", 1)) // https://www.rfc-editor.org/rfc/rfc6874#section-2
 		if !found || err != nil || !address.Is6() || rest != "" && rest[0] != ':' {
 			return errors.New("its host is not an IPv6 address in brackets: [::1] or [::1]:6379")
 		}

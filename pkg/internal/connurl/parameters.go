@@ -45,11 +45,12 @@ func (p Parameters) Lookup(name string) (string, bool) {
 // Hints say by name, in lower case, what to do instead; known are those that
 // there are.
 func (p Parameters) Reject(hints map[string]string, known ...string) error {
-	for _, name := range slices.Sorted(maps.Keys(p)) {
-		if hint := hints[strings.ToLower(name)]; hint != "" {
-			return fmt.Errorf("the parameter %q is not supported: %s", name, hint)
-		}
-		return fmt.Errorf("the parameter %q is not supported: there are %s", name, strings.Join(known, ", "))
+	if len(p) == 0 {
+		return nil
 	}
-	return nil
+	name := slices.Min(slices.Collect(maps.Keys(p)))
+	if hint := hints[strings.ToLower(name)]; hint != "" {
+		return fmt.Errorf("the parameter %q is not supported: %s", name, hint)
+	}
+	return fmt.Errorf("the parameter %q is not supported: there are %s", name, strings.Join(known, ", "))
 }

@@ -11,7 +11,7 @@ import (
 func TestParse_ReadsEveryPart(t *testing.T) {
 	for text, want := range map[string]connurl.URL{
 		"x://h":                       {Scheme: "x", Host: "h"},
-		" \tX://h:1/\r\n":             {Scheme: "x", Host: "h", Port: "1", Path: "/"},
+		"X://h:1/":                    {Scheme: "x", Host: "h", Port: "1", Path: "/"},
 		"x://u@h":                     {Scheme: "x", User: "u", Host: "h"},
 		"x://:p@h:":                   {Scheme: "x", Password: "p", Host: "h"},
 		"x://u:p:q@r^\"<ä@h/0":        {Scheme: "x", User: "u", Password: "p:q@r^\"<ä", Host: "h", Path: "/0"},
@@ -29,6 +29,14 @@ func TestParse_ReadsEveryPart(t *testing.T) {
 		got, err := connurl.Parse(text, "x")
 		require.NoError(t, err, text)
 		require.Equal(t, want, got, text)
+	}
+}
+
+func TestParse_DropsWhiteSpaceAroundIt(t *testing.T) {
+	for _, around := range [][2]string{{"", "\n"}, {" ", "\r\n"}, {"\t\n", "\u00a0"}} {
+		u, err := connurl.Parse(around[0]+"x://h:1/2"+around[1], "x")
+		require.NoError(t, err)
+		require.Equal(t, []string{"h", "1", "/2"}, []string{u.Host, u.Port, u.Path})
 	}
 }
 
