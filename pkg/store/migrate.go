@@ -106,23 +106,31 @@ func (s *Store) known() (*migrate.Migrations, error) {
 // and our turn, which is how it goes where there is no lock.
 var errOvertaken = errors.New("somebody else is migrating at the same time")
 
+// migrationRun is what migrations run on.
+type migrationRun struct {
+	db *bun.DB
+	// begun is called in the transaction of each migration before it.
+	begun func(ctx context.Context, tx bun.IConn) error
+	close func() error
+}
+
 func (s *Store) migrate(ctx context.Context, operation string, up bool) (names []string, err error) {
 	known, err := s.known()
 	if err != nil {
 		return nil, s.migrationError(operation, err)
 	}
-	db, release, err := s.backend.migrating(ctx)
+	run, err := s.backend.migrating(ctx)
 	if err != nil {
 		return nil, s.migrationError(operation, err)
 	}
 	defer func() {
-		if e := release(); e != nil && err == nil {
+		if e := run.close(); e != nil && err == nil {
 			s.log.Warn("close the connection of the migration", slog.Any("error", e))
 		}
 	}()
 	for {
 		var done []string
-		done, err = s.migrateOnce(ctx, db, known, up)
+		done, err = s.migrateOnce(ctx, run, known, up)
 		names = append(names, done...)
 		if errors.Is(err, errOvertaken) && ctx.Err() == nil {
 			continue // each round somebody got a migration further
@@ -139,7 +147,8 @@ func (s *Store) migrate(ctx context.Context, operation string, up bool) (names [
 // or after, and a crash in between leaves the one without the other. It
 // returns the names of the migrations that are committed, with an error or
 // without.
-func (s *Store) migrateOnce(ctx context.Context, db *bun.DB, known *migrate.Migrations, up bool) ([]string, error) {
+func (s *Store) migrateOnce(ctx context.Context, on *migrationRun, known *migrate.Migrations, up bool) ([]string, error) {
+	db := on.db
 	if err := createMigrationsTable(ctx, db); err != nil {
 		return nil, err
 	}
@@ -159,6 +168,9 @@ func (s *Store) migrateOnce(ctx context.Context, db *bun.DB, known *migrate.Migr
 				done = append(done, current)
 			}
 			current = fullName(m.Name, m.Comment)
+			if err := on.begun(ctx, tx); err != nil {
+				return err
+			}
 			return checkTurn(ctx, db, tx, m, up)
 		}),
 		migrate.AfterMigration(func(ctx context.Context, tx bun.IConn, m *migrate.Migration) error {

@@ -180,7 +180,7 @@ func (p *postgres) classify(operation string, err error) *event.Error {
 	case onDatabase:
 		return &event.Error{Kind: event.KindBlocked, Code: e.State, Detail: operation + ": PostgreSQL does not take it: " + detail}
 	default:
-		if pgsession.Transient(e.State) {
+		if pgsession.Transient(e.State) && e.Routine != "exec_stmt_raise" { // a trigger may say anything
 			return unavailable(operation, e.State, condition(e.State), err)
 		}
 		// A message of a class that nobody thought of may quote anything.

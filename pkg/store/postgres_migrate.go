@@ -28,18 +28,27 @@ const (
 // goes with the connection, however the process ends, and a connection pooler
 // cannot leave it behind on a session that somebody else gets
 // (https://www.postgresql.org/docs/current/explicit-locking.html#ADVISORY-LOCKS).
-// There is no time limit on a statement, an index takes what it takes; the one
-// on locks stays, because whoever waits for a table's lock makes everybody else
-// wait behind.
-func (p *postgres) migrating(ctx context.Context) (*bun.DB, func() error, error) {
+func (p *postgres) migrating(ctx context.Context) (*migrationRun, error) {
 	db := p.open(2, 0)
 	db.SetConnMaxIdleTime(0)
 	db.SetConnMaxLifetime(0)
 	lock, err := db.BeginTx(ctx, nil)
 	if err != nil {
-		return nil, nil, errors.Join(err, db.Close())
+		return nil, errors.Join(err, db.Close())
 	}
-	release := func() error {
+	watch := p.watchMigration(ctx)
+	run := &migrationRun{db: db}
+	run.begun = func(ctx context.Context, tx bun.IConn) error {
+		// There is no time limit on a statement, an index takes what it takes;
+		// but whoever waits for a table's lock makes everybody else wait behind.
+		_, err := tx.ExecContext(ctx, fmt.Sprintf("SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = %d", p.cfg.LockTimeout.Milliseconds()))
+		if err != nil {
+			return err
+		}
+		return tx.QueryRowContext(ctx, "SELECT pg_backend_pid()").Scan(&watch.pid)
+	}
+	run.close = func() error {
+		watch.stop()
 		err := lock.Rollback()
 		if errors.Is(err, sql.ErrTxDone) { // the context ended
 			err = nil
@@ -47,9 +56,9 @@ func (p *postgres) migrating(ctx context.Context) (*bun.DB, func() error, error)
 		return errors.Join(err, db.Close())
 	}
 	if err := p.lockMigrations(ctx, lock); err != nil {
-		return nil, nil, errors.Join(err, release())
+		return nil, errors.Join(err, run.close())
 	}
-	return db, release, nil
+	return run, nil
 }
 
 // lockMigrations tries again and again instead of queueing: a session that
@@ -87,8 +96,8 @@ func (p *postgres) lockMigrations(ctx context.Context, tx bun.Tx) error {
 // holderStatement says who holds an advisory lock of 64 bits, whose halves are
 // in classid and objid: https://www.postgresql.org/docs/current/view-pg-locks.html .
 const holderStatement = `SELECT format('session %s of %s, application %s at %s, %s for %s s',
-  l.pid, coalesce(a.usename, '?'), coalesce(nullif(a.application_name, ''), '?'), coalesce(host(a.client_addr), 'this machine'),
-  coalesce(a.state, '?'), coalesce(extract(epoch FROM clock_timestamp() - a.state_change)::int::text, '?'))
+  l.pid, coalesce(a.usename, 'unknown'), coalesce(nullif(a.application_name, ''), 'unknown'), coalesce(host(a.client_addr), 'this machine'),
+  coalesce(a.state, 'unknown'), coalesce(extract(epoch FROM clock_timestamp() - a.state_change)::int::text, 'unknown'))
 FROM pg_locks l LEFT JOIN pg_stat_activity a USING (pid)
 WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1
   AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())

@@ -83,15 +83,16 @@ func (s *sqlite) problems(context.Context) ([]Problem, error) { return nil, nil 
 
 // migrating needs no lock beside that of each transaction: a migration that
 // somebody else has applied in the meantime is noticed inside it.
-func (s *sqlite) migrating(ctx context.Context) (*bun.DB, func() error, error) {
+func (s *sqlite) migrating(ctx context.Context) (*migrationRun, error) {
 	db, err := s.open()
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	if err := connect(ctx, db); err != nil {
-		return nil, nil, errors.Join(err, db.Close())
+		return nil, errors.Join(err, db.Close())
 	}
-	return db, db.Close, nil
+	begun := func(context.Context, bun.IConn) error { return nil }
+	return &migrationRun{db: db, begun: begun, close: db.Close}, nil
 }
 
 // connect opens the connection. Of several that make a file a write-ahead log

@@ -41,8 +41,8 @@ type backend interface {
 	// migrations returns the SQL of the schema.
 	migrations() (fs.FS, error)
 	// migrating opens what migrations run on, alone among all processes for
-	// as long as it is open, and a function that closes it.
-	migrating(ctx context.Context) (*bun.DB, func() error, error)
+	// as long as it is open.
+	migrating(ctx context.Context) (*migrationRun, error)
 	// hasTable reports whether a table exists, without creating anything.
 	hasTable(ctx context.Context, db *bun.DB, table string) (bool, error)
 }
