@@ -90,12 +90,13 @@ fmt: ## format the code
 lint: ## look for mistakes, and for what does not fit the rest
 	$(GOLANGCI_LINT) run
 
+CROSS ?= darwin/arm64 windows/amd64
 .PHONY: cross
-cross: ## compile for the systems that are not this one: macOS and Windows
-	@for os in darwin windows; do for arch in amd64 arm64; do \
-		echo "$$os/$$arch"; \
-		CGO_ENABLED=0 GOOS=$$os GOARCH=$$arch go build ./cmd/... ./pkg/...; \
-	done; done
+cross: ## compile for systems that are not this one (CROSS='darwin/amd64 windows/arm64')
+	@for target in $(CROSS); do \
+		echo "$$target"; \
+		CGO_ENABLED=0 GOOS=$${target%/*} GOARCH=$${target#*/} go build ./cmd/... ./pkg/...; \
+	done
 
 .PHONY: deadcode
 deadcode: ## look for functions that nothing calls
