@@ -64,7 +64,7 @@ func (r *recorder) metrics(t *testing.T) []metric {
 			m := metric{kind: kindOf(c)}
 			_, err := fmt.Sscanf(parts[1]+" "+parts[2], "%q %q", &m.name, &m.help)
 			require.NoError(t, err)
-			for _, pair := range strings.Split(parts[3], ",") {
+			for pair := range strings.SplitSeq(parts[3], ",") {
 				if name, _, ok := strings.Cut(pair, "="); ok {
 					m.labels = append(m.labels, name)
 				}

@@ -93,7 +93,7 @@ func platformPort(s setting) (variable, bool, error) {
 // readSecret returns what a file holds, without the newline at its end that an
 // editor or echo puts there.
 func readSecret(path string) (string, error) {
-	f, err := os.Open(path)
+	f, err := os.Open(path) //nolint:gosec // the operator names the file
 	if err != nil {
 		return "", errors.New(fileReason(err))
 	}

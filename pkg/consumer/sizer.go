@@ -39,7 +39,7 @@ func newSizer(batchSize int) sizer {
 // bytes: 0 when not even one of them is sure to fit.
 func (s *sizer) limit(entries, bytes int) int {
 	largest := 1
-	for _, n := range s.largest {
+	for _, n := range s.largest[:] {
 		largest = max(largest, n)
 	}
 	return max(0, min(s.page, entries, bytes/largest))

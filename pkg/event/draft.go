@@ -59,7 +59,7 @@ func New(d Draft, l Limits) (Event, error) {
 		r.Add(Whole, err.Error(), FieldSource)
 	}
 	if !yearInRange(e.Timestamp) {
-		r.Add(Whole, string(badYear), FieldTimestamp)
+		r.Add(Whole, string(errBadYear), FieldTimestamp)
 	}
 	e.Payload = r.object(d.Payload, FieldPayload, l.MaxDepth)
 	e.Metadata = r.object(d.Metadata, FieldMetadata, l.MaxDepth)
@@ -88,9 +88,9 @@ func (r *Report) object(o Object, field string, maxDepth int) string {
 func checkText(text string) error {
 	switch {
 	case !utf8.ValidString(text):
-		return notUTF8
+		return errNotUTF8
 	case strings.IndexByte(text, 0) >= 0:
-		return holdsNUL
+		return errHoldsNUL
 	}
 	return CheckName(text)
 }
@@ -100,9 +100,9 @@ func checkText(text string) error {
 func CheckName(text string) error {
 	switch {
 	case text == "":
-		return emptyName
+		return errEmptyName
 	case len(text) > MaxNameLength && utf8.RuneCountInString(text) > MaxNameLength:
-		return longName
+		return errLongName
 	}
 	return nil
 }
@@ -115,14 +115,14 @@ type rule string
 func (r rule) Error() string { return string(r) }
 
 const (
-	// Required is what is wrong with a field that is missing.
-	Required rule = "is required"
+	// ErrRequired is what is wrong with a field that is missing.
+	ErrRequired rule = "is required"
 
-	emptyName rule = "must not be empty"
-	longName  rule = "must not be longer than 255 characters"
-	notUTF8   rule = "must be valid UTF-8"
-	holdsNUL  rule = "must not hold U+0000"
-	notObject rule = "must be a JSON object"
+	errEmptyName rule = "must not be empty"
+	errLongName  rule = "must not be longer than 255 characters"
+	errNotUTF8   rule = "must be valid UTF-8"
+	errHoldsNUL  rule = "must not hold U+0000"
+	errNotObject rule = "must be a JSON object"
 )
 
 // tooLarge says that an event is longer than so many bytes.

@@ -100,11 +100,11 @@ func FromFields(fields []string) (Event, error) {
 		var problem error
 		switch {
 		case !has[at] && at <= atTimestamp:
-			problem = Required
+			problem = ErrRequired
 		case !utf8.ValidString(value):
-			problem = notUTF8
+			problem = errNotUTF8
 		case strings.IndexByte(value, 0) >= 0:
-			problem = holdsNUL
+			problem = errHoldsNUL
 		default:
 			problem = e.set(at, value)
 		}
@@ -129,7 +129,7 @@ func (e *Event) set(at int, value string) (err error) {
 		err = CheckName(value)
 	case atPayload, atMetadata:
 		if !strings.HasPrefix(strings.TrimLeft(value, jsonscan.WhiteSpace), "{") {
-			err = notObject
+			err = errNotObject
 		}
 	}
 	return err

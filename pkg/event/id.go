@@ -13,18 +13,18 @@ import (
 // and four hyphens.
 const canonicalUUID = 36
 
-const badID rule = "must be a UUID in its canonical form, such as 0190b3a8-7c00-7d3e-8a51-2f6b9c4d1e70"
+const errBadID rule = "must be a UUID in its canonical form, such as 0190b3a8-7c00-7d3e-8a51-2f6b9c4d1e70"
 
 // ParseID reads a UUID of any version in its canonical form (RFC 9562, section
 // 4), in either case. The error is a sentence fragment for whoever sent it.
 func ParseID(text string) (uuid.UUID, error) {
 	// uuid.Parse alone would also take the URN, braced and bare forms.
 	if len(text) != canonicalUUID {
-		return uuid.UUID{}, badID
+		return uuid.UUID{}, errBadID
 	}
 	id, err := uuid.Parse(text)
 	if err != nil {
-		return uuid.UUID{}, badID
+		return uuid.UUID{}, errBadID
 	}
 	return id, nil
 }

@@ -3,9 +3,9 @@ package event
 import "time"
 
 const (
-	badTimestamp rule = "must be an RFC 3339 date and time with an offset, such as 2026-01-02T15:04:05.678Z"
-	badLeap      rule = "has second 60 where UTC has no leap second"
-	badYear      rule = "must lie within the years 0001 and 9999 in UTC"
+	errBadTimestamp rule = "must be an RFC 3339 date and time with an offset, such as 2026-01-02T15:04:05.678Z"
+	errBadLeap      rule = "has second 60 where UTC has no leap second"
+	errBadYear      rule = "must lie within the years 0001 and 9999 in UTC"
 )
 
 // The first second of year 1, and the first second past year 9999. PostgreSQL
@@ -24,34 +24,34 @@ const (
 func ParseTimestamp(s string) (time.Time, error) {
 	const shortest = len("2006-01-02T15:04:05Z")
 	if len(s) < shortest || s[4] != '-' || s[7] != '-' || s[10]|0x20 != 't' || s[13] != ':' || s[16] != ':' {
-		return time.Time{}, badTimestamp
+		return time.Time{}, errBadTimestamp
 	}
 	century, year := twoDigits(s, 0), twoDigits(s, 2)
 	month, day := twoDigits(s, 5), twoDigits(s, 8)
 	hour, minute, second := twoDigits(s, 11), twoDigits(s, 14), twoDigits(s, 17)
 	if century|year|month|day|hour|minute|second < 0 {
-		return time.Time{}, badTimestamp
+		return time.Time{}, errBadTimestamp
 	}
 	year += 100 * century
 	if month < 1 || month > 12 || day < 1 || day > daysIn(month, year) || hour > 23 || minute > 59 || second > 60 {
-		return time.Time{}, badTimestamp
+		return time.Time{}, errBadTimestamp
 	}
 	micros, rest, ok := parseFraction(s[19:])
 	if !ok {
-		return time.Time{}, badTimestamp
+		return time.Time{}, errBadTimestamp
 	}
 	offset, ok := parseOffset(rest)
 	if !ok {
-		return time.Time{}, badTimestamp
+		return time.Time{}, errBadTimestamp
 	}
 
 	// A 60th second normalizes into the second that follows it.
 	t := time.Date(year, time.Month(month), day, hour, minute, second-offset, micros*1000, time.UTC)
 	if second == 60 && !followsLeapSecond(t) {
-		return time.Time{}, badLeap
+		return time.Time{}, errBadLeap
 	}
 	if !yearInRange(t) {
-		return time.Time{}, badYear
+		return time.Time{}, errBadYear
 	}
 	return t, nil
 }

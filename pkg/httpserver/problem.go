@@ -16,7 +16,7 @@ import (
 
 // Problem is an answer other than success, as an error. [WriteError] writes it
 // as a problem document (RFC 9457).
-type Problem struct {
+type Problem struct { //nolint:errname // its name in RFC 9457
 	// Status is the status code.
 	Status int
 	// Detail is one sentence for whoever sent the request; "" when the status
@@ -77,7 +77,7 @@ func WriteError(w http.ResponseWriter, r *http.Request, err error) {
 		h.Set(p.Header, p.Value)
 	}
 	w.WriteHeader(p.Status)
-	_, _ = w.Write(appendProblem(nil, p, requestID(r.Header)))
+	_, _ = w.Write(appendProblem(nil, p, requestID(r.Header))) //nolint:gosec // JSON, and said to be
 }
 
 // fail answers with err unless the answer has begun.

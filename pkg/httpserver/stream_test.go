@@ -44,7 +44,7 @@ func shortWrites(c *Config) {
 
 func TestStreaming_OutlastsEveryTimeout(t *testing.T) {
 	const lines = 20
-	tick := func(w http.ResponseWriter, r *http.Request) {
+	tick := func(w http.ResponseWriter, _ *http.Request) {
 		ticker := time.NewTicker(50 * time.Millisecond)
 		defer ticker.Stop()
 		for i := range lines {

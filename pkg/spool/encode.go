@@ -80,5 +80,5 @@ func (d *decoder) string() (string, bool) {
 	}
 	at := len(d.text) - len(d.rest)
 	d.rest = d.rest[n:]
-	return d.text[at : at+int(n)], true //nolint:gosec // at most the length of rest
+	return d.text[at : at+int(n)], true
 }

@@ -1,6 +1,7 @@
 package spool
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -21,7 +22,7 @@ func TestDecodeEvent_FailsForAnythingElse(t *testing.T) {
 	whole := appendEvent(nil, &makeEvents(1)[0])
 	for name, b := range map[string][]byte{
 		"nothing": nil, "a newer version": append([]byte{version + 1}, whole[1:]...),
-		"one byte more": append(whole[:len(whole):len(whole)], 0),
+		"one byte more": append(slices.Clip(whole), 0),
 		"no fields":     {version, 0}, "no end of the count": {version, 0xff}, "too many fields": {version, 0xff, 0xff, 0x03},
 	} {
 		_, err := decodeEvent(b)

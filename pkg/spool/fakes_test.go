@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"os"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -225,17 +224,6 @@ func (f *fixture) mustPublish(tb testing.TB, events []event.Event) {
 func (f *fixture) drained(tb testing.TB) {
 	tb.Helper()
 	eventually(tb, "the spool is drained", func() bool { n, _ := f.Backlog(); return n == 0 })
-}
-
-// memoryDir returns a directory on a disk that never hangs, where there is one.
-func memoryDir(t testing.TB) string {
-	t.Helper()
-	dir, err := os.MkdirTemp("/dev/shm", "spool")
-	if err != nil {
-		return t.TempDir()
-	}
-	t.Cleanup(func() { require.NoError(t, os.RemoveAll(dir)) })
-	return dir
 }
 
 // metric returns the value of a counter or gauge, or how often a histogram has

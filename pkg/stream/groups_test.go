@@ -214,7 +214,7 @@ func TestReplay_IsSkippedAmongPendingAndClaimedEntries(t *testing.T) {
 		}
 	}
 	require.InDelta(t, 30, testutil.ToFloat64(g.rows.metrics.skipped), 0)
-	require.Equal(t, 30+1, len(read(t, g.rules, "a")))
+	require.Len(t, read(t, g.rules, "a"), 30+1)
 }
 
 func TestReplay_NeedsNoMarkWithOneGroup(t *testing.T) {

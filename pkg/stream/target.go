@@ -2,6 +2,7 @@ package stream
 
 import (
 	"context"
+	"slices"
 
 	"github.com/eventpulse/eventpulse/pkg/event"
 )
@@ -15,7 +16,7 @@ const fieldTargetGroup = "target_group"
 // withTarget returns fields, marked to be for that group alone.
 func withTarget(fields []string, group string) []string {
 	fields = withoutTarget(fields)
-	return append(fields[:len(fields):len(fields)], fieldTargetGroup, group)
+	return append(slices.Clip(fields), fieldTargetGroup, group)
 }
 
 // withoutTarget returns fields without the mark of an earlier replay.

@@ -1,4 +1,4 @@
-// Package proc runs programs for the benchmark and looks at what they use.
+// Package process runs programs for the benchmark and looks at what they use.
 // Whatever it starts ends with the process that started it, even when that is
 // killed.
 package process

@@ -61,13 +61,13 @@ func (p *parser) event(i int, at event.Place, e *event.Event) int {
 	p.CloseObject(scope)
 
 	if !hasType {
-		p.report.Add(at, event.Required.Error(), event.FieldType)
+		p.report.Add(at, event.ErrRequired.Error(), event.FieldType)
 	}
 	if !hasSource {
-		p.report.Add(at, event.Required.Error(), event.FieldSource)
+		p.report.Add(at, event.ErrRequired.Error(), event.FieldSource)
 	}
 	if !hasTimestamp {
-		p.report.Add(at, event.Required.Error(), event.FieldTimestamp)
+		p.report.Add(at, event.ErrRequired.Error(), event.FieldTimestamp)
 	}
 	p.make(d, at, e)
 	return i

@@ -31,7 +31,7 @@ func opened(f *os.File, err error) (File, error) {
 func (Disk) Remove(path string) error { return os.Remove(path) }
 
 // Rename implements [FS].
-func (Disk) Rename(from, to string) error { return os.Rename(from, to) } //nolint:gosec // the operator names the directory
+func (Disk) Rename(from, to string) error { return os.Rename(from, to) }
 
 // MkdirAll implements [FS].
 func (Disk) MkdirAll(dir string) error { return os.MkdirAll(dir, 0o700) }

@@ -50,6 +50,6 @@ func InMemory(dir string) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	kind := uint32(st.Type) //nolint:gosec,unconvert // its type differs by architecture
+	kind := uint32(st.Type)
 	return kind == unix.TMPFS_MAGIC || kind == unix.RAMFS_MAGIC, nil
 }

@@ -29,8 +29,8 @@ func appendRecord(dst []byte, at time.Time, encode func([]byte) []byte) []byte {
 	copy(header[:], magic)
 	dst = encode(append(dst, header[:]...))
 	record := dst[start:]
-	binary.LittleEndian.PutUint32(record[lengthAt:], uint32(len(record)-headerSize)) //nolint:gosec // far below 4 GiB
-	binary.LittleEndian.PutUint64(record[timeAt:], uint64(at.UnixMicro()))           //nolint:gosec // read back the same way
+	binary.LittleEndian.PutUint32(record[lengthAt:], uint32(len(record)-headerSize))
+	binary.LittleEndian.PutUint64(record[timeAt:], uint64(at.UnixMicro()))
 	return dst
 }
 

@@ -15,8 +15,8 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 func TestBackoff_DoublesUpToTheLongestAndStartsOver(t *testing.T) {
 	b := New()
 	for range 2 {
-		for _, pause := range []time.Duration{50, 100, 200, 400, 800, 1600, 2000, 2000} {
-			pause *= time.Millisecond
+		for _, millis := range []int{50, 100, 200, 400, 800, 1600, 2000, 2000} {
+			pause := time.Duration(millis) * time.Millisecond
 			got := b.Next()
 			require.GreaterOrEqual(t, got, pause/2)
 			require.LessOrEqual(t, got, pause*3/2+1)

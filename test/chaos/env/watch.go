@@ -14,6 +14,7 @@ import (
 )
 
 const (
+	// BacklogMetric is the metric of serve that counts events in its spool.
 	BacklogMetric  = "eventpulse_spool_backlog_events"
 	readyTimeout   = time.Minute
 	adminTimeout   = 2 * time.Second

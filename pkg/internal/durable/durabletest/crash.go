@@ -41,7 +41,7 @@ type inode struct{ data, kept []byte }
 func NewCrashFS(last int, seed uint64) *CrashFS {
 	return &CrashFS{
 		names: map[string]*inode{}, kept: map[string]*inode{}, last: last,
-		rng: rand.New(rand.NewPCG(seed, uint64(last))), //nolint:gosec // repeatable on purpose
+		rng: rand.New(rand.NewPCG(seed, uint64(last))),
 	}
 }
 
