@@ -157,6 +157,30 @@ func TestReadTimeout_Answers408(t *testing.T) {
 	require.Empty(t, r.fake.seen())
 }
 
+func TestReadTimeout_OfARouteReplacesTheServers(t *testing.T) {
+	f := &fake{}
+	r := startMounted(t, func(s *Server) {
+		s.Mount("POST /soon", HandlerFunc(f.post), ReadTimeout(100*time.Millisecond))
+		s.Mount("POST /usual", HandlerFunc(f.post))
+		s.Mount("POST /late", HandlerFunc(f.post), ReadTimeout(time.Minute))
+	}, shortTimeouts)
+	stall := func(path string) *peer {
+		p := r.dial(t)
+		p.send("POST " + path + " HTTP/1.1\r\nHost: h\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{")
+		return p
+	}
+	late := stall("/late")
+	for _, path := range []string{"/soon", "/usual"} {
+		p := stall(path)
+		requireProblem(t, p.answer("POST"), http.StatusRequestTimeout)
+		p.requireClosed()
+	}
+	// The server's own time-out has passed.
+	late.send("}")
+	require.Equal(t, http.StatusAccepted, late.answer("POST").StatusCode)
+	require.Equal(t, []string{"{}"}, f.seen())
+}
+
 func TestReadBody_TruncatedIs400(t *testing.T) {
 	r := start(t, &fake{})
 	for _, head := range []string{
