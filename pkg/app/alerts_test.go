@@ -3,6 +3,7 @@ package app
 import (
 	"bytes"
 	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -57,6 +58,38 @@ func TestAlerts_SayWhatIsWrongAndWhatToDo(t *testing.T) {
 		}
 	}
 	require.Greater(t, len(seen), 15)
+}
+
+// Whoever is on call looks an alert up in the runbook.
+func TestAlerts_StandInTheRunbook(t *testing.T) {
+	text, err := os.ReadFile("../../docs/operations.md")
+	require.NoError(t, err)
+	rules := map[string]bool{}
+	for _, r := range alertRules(t) {
+		rules[r.Alert] = true
+		require.Contains(t, string(text), "**"+r.Alert+"**")
+	}
+	for _, m := range regexp.MustCompile(`\*\*(EventPulse[A-Za-z]+)\*\*`).FindAllStringSubmatch(string(text), -1) {
+		require.True(t, rules[m[1]], "there is no alert %s", m[1])
+	}
+}
+
+// A page that names a metric that nobody reports sends its reader astray.
+func TestDocs_NameMetricsThatAreReported(t *testing.T) {
+	reported := map[string]bool{"eventpulse_migrations": true, "eventpulse_work": true, "eventpulse_serve": true,
+		"eventpulse_owner": true, "eventpulse_dlq": true, "eventpulse_doctor": true}
+	for _, m := range reportedMetrics(t) {
+		reported[m.name] = true
+	}
+	pages, err := filepath.Glob("../../docs/*.md")
+	require.NoError(t, err)
+	for _, page := range append(pages, "../../README.md", "../../SECURITY.md", "../../CONTRIBUTING.md") {
+		text, err := os.ReadFile(page)
+		require.NoError(t, err)
+		for _, name := range regexp.MustCompile(`\beventpulse_[a-z_]+[a-z]\b`).FindAllString(string(text), -1) {
+			require.True(t, reported[name], "%s names %s, which nobody reports", page, name)
+		}
+	}
 }
 
 // An alert on a metric that nobody reports, or by a label that it does not
