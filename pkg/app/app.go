@@ -1,4 +1,4 @@
-// Package app wires the rooms of one role together and runs them until its
+// Package app wires the packages of one role together and runs them until its
 // context ends. The command line, the end-to-end tests and the one-process
 // mode all run the same code from here.
 package app

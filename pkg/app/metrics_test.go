@@ -55,6 +55,14 @@ var described = regexp.MustCompile(`fqName: ("(?:[^"\\\\]|\\\\.)*"), help: ("(?:
 func (r *recorder) metrics(t *testing.T) []metric {
 	t.Helper()
 	var all []metric
+	// A collector that is registered under further labels hides its type; what
+	// it reports tells.
+	gathered := map[string]string{}
+	families, err := r.Gather()
+	require.NoError(t, err)
+	for _, f := range families {
+		gathered[f.GetName()] = strings.ToLower(f.GetType().String())
+	}
 	for _, c := range r.collectors {
 		descs := make(chan *prometheus.Desc)
 		go func() { c.Describe(descs); close(descs) }()
@@ -71,6 +79,9 @@ func (r *recorder) metrics(t *testing.T) []metric {
 			}
 			if parts[4] != "" {
 				m.labels = append(m.labels, strings.Split(parts[4], ",")...)
+			}
+			if m.kind == "" {
+				m.kind = gathered[m.name]
 			}
 			if m.kind == "" {
 				m.kind = "gauge"

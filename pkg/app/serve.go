@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"time"
 
 	"github.com/eventpulse/eventpulse/pkg/api/ingestion"
 	"github.com/eventpulse/eventpulse/pkg/config"
@@ -18,6 +19,7 @@ import (
 // Serve is the role that accepts events.
 type Serve struct {
 	log      *slog.Logger
+	shutdown time.Duration
 	http     *httpserver.Server
 	admin    *httpserver.Admin
 	inspect  func(context.Context) (stream.Info, error)
@@ -35,7 +37,7 @@ func NewServe(cfg config.Config, log *slog.Logger, instruments ...Instrument) (*
 }
 
 func newServe(cfg config.Config, log *slog.Logger, reg httpserver.Registry) (_ *Serve, err error) {
-	s := &Serve{log: log}
+	s := &Serve{log: log, shutdown: cfg.HTTP.ShutdownTimeout}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.cleanup.run())
@@ -137,7 +139,11 @@ func (s *Serve) Run(ctx context.Context) error {
 		defer stop()
 
 		err := s.http.Serve(ctx)
-		return errors.Join(err, s.ingest.Close(context.WithoutCancel(ctx)))
+		// Events that only wait in memory, with ingest.ack none, get as long as
+		// the requests had.
+		closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.shutdown)
+		defer cancel()
+		return errors.Join(err, s.ingest.Close(closing))
 	})
 	err = errors.Join(err, s.cleanup.run())
 	s.log.Info("stopped serving")

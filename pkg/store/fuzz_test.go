@@ -15,7 +15,7 @@ import (
 	"github.com/eventpulse/eventpulse/test/servers"
 )
 
-// FuzzStoredEqualsSent checks the promise that spans the rooms: whatever
+// FuzzStoredEqualsSent checks the promise that spans the packages: whatever
 // native.Parse accepts, PostgreSQL stores and gives back equal, after the
 // stream as before it.
 func FuzzStoredEqualsSent(f *testing.F) {

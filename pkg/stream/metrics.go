@@ -13,8 +13,7 @@ const (
 
 // partitionMetrics are shared by all that is made from a partition.
 type partitionMetrics struct {
-	errors   *prometheus.CounterVec
-	replayed prometheus.Counter
+	errors *prometheus.CounterVec
 }
 
 func newPartitionMetrics(reg prometheus.Registerer) *partitionMetrics {
@@ -24,9 +23,6 @@ func newPartitionMetrics(reg prometheus.Registerer) *partitionMetrics {
 			Name: "eventpulse_stream_errors_total",
 			Help: "Operations on the stream that failed, by reason; the group is empty for those that are for none.",
 		}, []string{"operation", "reason", labelGroup}),
-		replayed: f.NewCounter(prometheus.CounterOpts{
-			Name: "eventpulse_stream_replayed_entries_total", Help: "Dead letters put back on the stream.",
-		}),
 	}
 }
 

@@ -46,7 +46,6 @@ func (s *DeadLetterStore) Replay(ctx context.Context, letters ...DeadLetter) (in
 	for chunk := range slices.Chunk(letters, moveChunk) {
 		n, err := s.replay(ctx, chunk)
 		total += n
-		s.p.metrics.replayed.Add(float64(n))
 		if err != nil {
 			return total, s.p.failed(opReplay, "", err)
 		}
