@@ -151,12 +151,13 @@ func echoMessages(w http.ResponseWriter, r *http.Request) {
 	defer func() { _ = c.CloseNow() }()
 	stop := context.AfterFunc(r.Context(), func() { _ = c.Close(websocket.StatusGoingAway, "the server ends") })
 	defer stop()
+	forever := context.Background() // the end of a context would cut the connection
 	for {
-		kind, message, err := c.Read(context.Background()) // its end would cut the connection
+		kind, message, err := c.Read(forever)
 		if err != nil {
 			return
 		}
-		if err := c.Write(r.Context(), kind, message); err != nil {
+		if err := c.Write(forever, kind, message); err != nil {
 			return
 		}
 	}
