@@ -45,7 +45,9 @@ func (c *Conn) call(ctx context.Context, budget time.Duration, abort bool, cmds 
 	})
 }
 
-// transact runs f with a connection of its own, for WATCH and MULTI.
+// transact runs f with a connection of its own, for WATCH and MULTI. When ctx ends
+// or time runs out first, f may still be running: the caller must not touch what
+// f writes to unless the error is nil.
 func (c *Conn) transact(ctx context.Context, f func(ctx context.Context, conn rueidis.DedicatedClient) error) error {
 	err, waited := await(ctx, c, c.cfg.Timeout, true, func(inner context.Context) error {
 		return c.redis.Dedicated(func(conn rueidis.DedicatedClient) error { return f(inner, conn) })

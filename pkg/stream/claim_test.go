@@ -155,3 +155,23 @@ func TestRemoveIdleConsumers_KeepsWhatAConsumerReadMeanwhile(t *testing.T) {
 	require.NoError(t, err)
 	require.EqualValues(t, 5, n)
 }
+
+// A caller that leaves early shares nothing with the call that goes on.
+func TestRemoveIdleConsumers_MayBeLeftAtAnyTime(t *testing.T) {
+	c, _ := withRedis(t)
+	ctx := testContext(t)
+	require.NoError(t, c.EnsureGroup(ctx))
+	for i := range 200 {
+		say(t, c, "XGROUP", "CREATECONSUMER", c.p.key, c.Name(), fmt.Sprintf("gone-%d", i))
+		early, leave := context.WithTimeout(ctx, time.Duration(i)*10*time.Microsecond)
+		_, _ = c.RemoveIdleConsumers(early, 0, "")
+		leave()
+	}
+	require.Eventually(t, func() bool {
+		_, err := c.RemoveIdleConsumers(ctx, 0, "")
+		require.NoError(t, err)
+		stats, err := c.Stats(ctx)
+		require.NoError(t, err)
+		return stats.Consumers == 0
+	}, 10*time.Second, time.Millisecond)
+}

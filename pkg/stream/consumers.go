@@ -48,10 +48,10 @@ func (g *Group) RemoveIdleConsumers(ctx context.Context, idle time.Duration, exc
 }
 
 // removeConsumer removes one consumer, or keeps it with what it has pending.
-func (g *Group) removeConsumer(ctx context.Context, name string) (gone bool, err error) {
+func (g *Group) removeConsumer(ctx context.Context, name string) (gone bool, _ error) {
 	conn := g.p.conn
 	var held []rueidis.RedisMessage
-	err = conn.transact(ctx, func(ctx context.Context, tx rueidis.DedicatedClient) error {
+	err := conn.transact(ctx, func(ctx context.Context, tx rueidis.DedicatedClient) (err error) {
 		held, err = execute(ctx, tx,
 			tx.B().Xpending().Key(g.p.key).Group(g.name).Start("-").End("+").Count(rescueMost).Consumer(name).Build(),
 			tx.B().XgroupDelconsumer().Key(g.p.key).Group(g.name).Consumername(name).Build())
